@@ -1,0 +1,9 @@
+"""Settings that hold for every test: no window opens, and Hypothesis repeats the same cases."""
+
+import os
+
+from hypothesis import settings
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
