@@ -1,1 +1,1 @@
-"""TODO."""
+"""Scenarios, runs and comparisons: where configuration ends. Imports nothing of reporting."""
