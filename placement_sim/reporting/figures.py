@@ -1,0 +1,199 @@
+"""Figures ``f(ax, frame) -> None``: they draw on an axes object and load or run nothing.
+
+Colours are Okabe and Ito's (2008, "Color Universal Design"), told apart by the colour
+blind; marks and line styles differ too, so that a grey print can be read.
+matplotlib is imported where a figure is made, never when this module is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from placement_sim.reporting.metrics import metric_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)), (0, (9, 3)))
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "svg.hashsalt": "placement_sim",
+    "svg.fonttype": "path",
+}
+
+
+def fill_over_time(ax: Axes, timeline: pd.DataFrame) -> None:
+    """Draw the fill of each disk; needs columns time_s, disk and fill."""
+    for i, (disk, rows) in enumerate(timeline.groupby("disk", sort=True)):
+        ax.plot(
+            rows["time_s"],
+            100 * rows["fill"],
+            label=str(disk),
+            color=COLOURS[i % len(COLOURS)],
+            linestyle=DASHES[i % len(DASHES)],
+            marker=MARKS[i % len(MARKS)],
+            markevery=(i, max(1, len(rows) // 8)),
+            markersize=4,
+        )
+    ax.axhline(100, color="#666666", linewidth=0.8)
+    ax.set(xlabel="time (s)", ylabel="used space (% of disk)", ylim=(0, 104))
+    if timeline["disk"].nunique() <= 12:
+        ax.legend(title="disk", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _whiskers(ax: Axes, rows: pd.DataFrame, at: Any, name: str, i: int, label: str | None = None) -> None:
+    scale = metric_of(name).scale
+    best, low, high = (rows[column].to_numpy(float) * scale for column in ("best", "low", "high"))
+    arms = np.nan_to_num(np.clip([best - low, high - best], 0, None))
+    ax.errorbar(
+        best,
+        at,
+        xerr=arms,
+        fmt=MARKS[i % len(MARKS)],
+        color=COLOURS[i % len(COLOURS)],
+        capsize=4,
+        markersize=6,
+        linewidth=1.6,
+        label=label,
+    )
+
+
+def _policy_axis(ax: Axes, policies: list[str]) -> None:
+    ax.set_yticks(range(len(policies)), policies)
+    ax.set_ylim(len(policies) - 0.4, -0.6)
+    ax.grid(False, axis="y")
+
+
+def paired_differences(ax: Axes, differences: pd.DataFrame, metric: str = "latency_s_mean") -> None:
+    """Draw point and whiskers of policy minus baseline; zero is the baseline."""
+    rows = differences[differences["metric"] == metric].reset_index(drop=True)
+    ax.axvline(0, color="#444444", linewidth=1)
+    _whiskers(ax, rows, np.arange(len(rows)), metric, 0)
+    _policy_axis(ax, [str(name) for name in rows["policy"]])
+    baseline = rows["baseline"].iloc[0] if len(rows) else "baseline"
+    described = metric_of(metric)
+    sides = {"lower": "; left of 0 is better", "higher": "; right of 0 is better"}
+    side = sides.get(described.better or "", "")
+    ax.set_xlabel(f"{described.label}, difference to {baseline} ({described.unit}{side})")
+
+
+def latency_intervals(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw mean and 99th percentile of latency with their intervals, a row a policy."""
+    from matplotlib.ticker import LogFormatter
+
+    policies = [str(name) for name in table["policy"].drop_duplicates()]
+    at = {name: i for i, name in enumerate(policies)}
+    for i, (name, label) in enumerate([("latency_s_mean", "mean"), ("latency_s_p99", "99th percentile")]):
+        rows = table[table["metric"] == name]
+        places = np.array([at[str(policy)] for policy in rows["policy"]], dtype=float) + 0.24 * i - 0.12
+        _whiskers(ax, rows, places, name, i, label)
+    _policy_axis(ax, policies)
+    ax.set_xscale("log")
+    for axis_format in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
+        axis_format(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
+    ax.set_xlabel("latency (ms, logarithmic)")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def stranded_capacity(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the free space left at the first no-space error; a policy without one says so."""
+    rows = table[table["metric"] == "no_space_stranded_bytes"].reset_index(drop=True)
+    described = metric_of("no_space_stranded_bytes")
+    best = rows["best"].to_numpy(float) * described.scale
+    arms = np.clip(
+        [
+            best - rows["low"].to_numpy(float) * described.scale,
+            rows["high"].to_numpy(float) * described.scale - best,
+        ],
+        0,
+        None,
+    )
+    never = _never(table, [str(name) for name in rows["policy"]], best)
+    ax.barh(
+        np.arange(len(rows)),
+        np.where(never, 0, best),
+        xerr=np.where(never, 0, np.nan_to_num(arms)),
+        color=COLOURS[4],
+        edgecolor="#222222",
+        capsize=4,
+        height=0.6,
+    )
+    for place in np.flatnonzero(never):
+        ax.annotate("no such error", (0, place), xytext=(6, 0), textcoords="offset points", va="center")
+    _policy_axis(ax, [str(name) for name in rows["policy"]])
+    ax.set_xlim(left=0)
+    ax.set_xlabel(f"free space at the first no-space error ({described.unit})")
+
+
+def _never(table: pd.DataFrame, policies: list[str], best: Any) -> Any:
+    """Tell where no run had a no-space error: there is no time of it, or nothing stranded is known."""
+    times = table[table["metric"] == "no_space_time_s"].set_index("policy")["best"]
+    missing = [bool(pd.isna(times.get(policy, 0.0))) for policy in policies]
+    return np.isnan(best) | np.array(missing, dtype=bool)
+
+
+def draw(
+    plot: Callable[..., None], frame: pd.DataFrame, width: float = 7.2, height: float = 3.4, **options: Any
+) -> Figure:
+    """Make a figure of one plot in the package's style, without pyplot and without a display."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        plot(figure.add_subplot(), frame, **options)
+    return figure
+
+
+def svg(figure: Figure) -> str:
+    """Write a figure as inline SVG: the same bytes for the same frame, no date, no address to load."""
+    from io import StringIO
+
+    from matplotlib import rc_context
+
+    out = StringIO()
+    with rc_context(STYLE):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def png(figure: Figure, path: str, dpi: int = 130) -> None:
+    """Write a figure as a PNG file without software or date in it."""
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})
+
+
+def placement_picture(timelines: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the fill of each disk under several policies side by side: the README's picture."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(4.2 * len(timelines) + 0.8, 3.3), layout="constrained")
+        axes = figure.subplots(1, len(timelines), sharey=True, squeeze=False)[0]
+        for i, (ax, (policy, timeline)) in enumerate(zip(axes, timelines.items(), strict=True)):
+            fill_over_time(ax, timeline)
+            ax.set_title(policy)
+            if i:
+                ax.set_ylabel("")
+            if i < len(timelines) - 1 and ax.get_legend():
+                ax.get_legend().remove()
+    return figure

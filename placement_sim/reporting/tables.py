@@ -1,0 +1,160 @@
+"""A comparison as text of at most 100 columns: the policies, then what the pairing shows.
+
+The rows are made here once; the terminal and the HTML report print the same strings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any, Protocol
+
+import pandas as pd
+
+from placement_sim.reporting.metrics import metric_of
+
+WIDTH = 100
+INTERVALS = ("latency_s_mean", "latency_s_p99")
+POINTS = {
+    "no_space_time_s": "no space",
+    "no_space_stranded_bytes": "stranded",
+    "fill_spread": "spread",
+    "map_bytes": "map",
+}
+HEADS = {"latency_s_mean": "mean latency", "latency_s_p99": "p99 latency"}
+DIFFERENCES = ("latency_s_mean", "latency_s_p99", "fill_spread", "no_space_stranded_bytes")
+EMPTY = (
+    "no space: time of the first no-space error, mean over the runs; 'never' = in no run. "
+    "stranded: free space on the object's disks at that moment; '-' = there was no such moment, or "
+    "the value cannot be computed. An interval of '-' needs at least two runs."
+)
+PAIRED = (
+    "policy minus baseline over the same arrivals, addresses and service draws. 'variance saved' is the "
+    "part of the variance of the difference that the pairing removed; '-' = nothing to compare."
+)
+
+
+class ComparisonLike(Protocol):
+    """What reporting needs of a comparison: frames and a manifest."""
+
+    @property
+    def table(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def differences(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def manifest(self) -> dict[str, Any]: ...  # noqa: D102
+
+
+def cell(row: pd.Series | None, name: str, interval: bool = True) -> str:
+    """Write one estimate as ``best [low, high]``, or as ``best`` alone."""
+    metric = metric_of(name)
+    if row is None:
+        return "-"
+    best = metric.show(float(row["best"]))
+    if not interval or math.isnan(float(row["best"])):
+        return best
+    low, high = float(row["low"]), float(row["high"])
+    if math.isnan(low) or math.isnan(high):
+        return f"{best} [-]"
+    return f"{best} [{metric.show(low)}, {metric.show(high)}]"
+
+
+def _row(frame: pd.DataFrame, policy: str, metric: str) -> pd.Series | None:
+    rows = frame[(frame["policy"] == policy) & (frame["metric"] == metric)]
+    return rows.iloc[0] if len(rows) else None
+
+
+def policies_of(frame: pd.DataFrame) -> list[str]:
+    """Policies in the order of the frame."""
+    return [str(name) for name in frame["policy"].drop_duplicates()]
+
+
+def policy_rows(table: pd.DataFrame) -> list[list[str]]:
+    """One row a policy, the first row is the head."""
+    names = [*INTERVALS, *POINTS]
+    heads = [{**HEADS, **POINTS}[name] + f"\n({metric_of(name).unit})" for name in names]
+    rows = [["policy", *heads]]
+    for policy in policies_of(table):
+        cells = [cell(_row(table, policy, name), name, name in INTERVALS) for name in names]
+        rows.append([policy, *cells])
+    return rows
+
+
+def difference_rows(differences: pd.DataFrame) -> list[list[str]]:
+    """One row a policy and metric, the first row is the head."""
+    rows = [["policy", "metric", "difference [95 %]", "verdict", "variance\nsaved"]]
+    for policy in policies_of(differences):
+        for name in DIFFERENCES:
+            row = _row(differences, policy, name)
+            if row is None or math.isnan(float(row["best"])):
+                continue
+            saved = float(row["variance_reduction"])
+            label = f"{HEADS.get(name) or POINTS[name]} ({metric_of(name).unit})"
+            rows.append(
+                [
+                    policy,
+                    label,
+                    cell(row, name),
+                    verdict(row, name),
+                    "-" if math.isnan(saved) else f"{saved:.0%}",
+                ]
+            )
+    return rows
+
+
+def verdict(row: pd.Series, name: str) -> str:
+    """Say whether the interval leaves zero out, and on which side."""
+    low, high, better = float(row["low"]), float(row["high"]), metric_of(name).better
+    if math.isnan(low) or math.isnan(high):
+        return "one run"
+    if low == high == 0:
+        return "the same"
+    if low <= 0 <= high:
+        return "not told apart"
+    if better is None:
+        return "different"
+    return "better" if (high < 0) == (better == "lower") else "worse"
+
+
+def text_table(rows: Sequence[Sequence[str]], width: int = WIDTH) -> str:
+    """Align columns: numbers to the right, words to the left; a first column too long is cut."""
+    head, body = rows[0], rows[1:]
+    deep = max(title.count("\n") for title in head) + 1
+    broken = [[""] * (deep - title.count("\n") - 1) + title.split("\n") for title in head]
+    grid = [*map(list, zip(*broken, strict=True)), *map(list, body)]
+    widths = [max(len(row[i]) for row in grid) for i in range(len(head))]
+    widths[0] = max(8, min(widths[0], width - sum(widths[1:]) - 2 * (len(head) - 1)))
+    words = {i for i, title in enumerate(head) if title in ("policy", "metric", "verdict")}
+
+    def write(row: Sequence[str]) -> str:
+        first = row[0] if len(row[0]) <= widths[0] else row[0][: widths[0] - 1] + "~"
+        cells = [first, *row[1:]]
+        return "  ".join(
+            text.ljust(size) if i in words else text.rjust(size)
+            for i, (text, size) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+
+    lines = [write(row) for row in grid]
+    return "\n".join([*lines[:deep], "  ".join("-" * size for size in widths), *lines[deep:]])
+
+
+def comparison_text(comparison: ComparisonLike) -> str:
+    """Write a comparison for a terminal, at most 100 columns wide."""
+    table, differences = comparison.table, comparison.differences
+    runs = int(table["runs"].max())
+    noun = "run" if runs == 1 else "runs"
+    parts = [
+        f"{runs} {noun} a policy; [low, high] is the 95 % interval of the mean over the runs.",
+        text_table(policy_rows(table)),
+        fill(EMPTY, WIDTH),
+    ]
+    if runs == 1:
+        parts.insert(1, "This is a single run a policy: it shows no interval and decides nothing.")
+    if len(differences):
+        parts += [
+            f"Paired differences against {differences['baseline'].iloc[0]}",
+            text_table(difference_rows(differences)),
+            fill(PAIRED, WIDTH),
+        ]
+    return "\n\n".join(parts) + "\n"

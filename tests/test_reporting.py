@@ -1,0 +1,215 @@
+"""Reporting on made-up frames: the same text and bytes for the same input, nothing loaded, all escaped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from placement_sim.reporting import METRICS, comparison_text, figures, html_report
+from placement_sim.reporting.metrics import metric_of
+from placement_sim.reporting.tables import difference_rows, policy_rows, verdict
+
+NAN = float("nan")
+GIB = 2.0**30
+
+
+@dataclass
+class Made:
+    """Stands for a Comparison."""
+
+    table: pd.DataFrame
+    differences: pd.DataFrame
+    manifest: dict[str, Any] = field(default_factory=lambda: {"seed": 1, "versions": {"numpy": "2"}})
+
+
+VALUES = {
+    "stripe": {
+        "latency_s_mean": 0.0125,
+        "latency_s_p99": 0.080,
+        "no_space_time_s": 41.0,
+        "no_space_stranded_bytes": 3.5 * GIB,
+        "fill_spread": 0.61,
+        "map_bytes": 0.0,
+    },
+    "most_free": {
+        "latency_s_mean": 0.0141,
+        "latency_s_p99": 0.093,
+        "no_space_time_s": NAN,
+        "no_space_stranded_bytes": NAN,
+        "fill_spread": 0.02,
+        "map_bytes": 65536.0,
+    },
+    "least_queue": {
+        "latency_s_mean": 0.0092,
+        "latency_s_p99": 0.051,
+        "no_space_time_s": 58.0,
+        "no_space_stranded_bytes": 0.2 * GIB,
+        "fill_spread": 0.31,
+        "map_bytes": 65536.0,
+    },
+}
+
+
+def made(names: dict[str, str] | None = None, runs: int = 5) -> Made:
+    names = names or {}
+    rows, paired = [], []
+    for policy, values in VALUES.items():
+        shown = names.get(policy, policy)
+        for metric, best in values.items():
+            half = NAN if runs == 1 else 0.04 * best
+            rows.append((shown, metric, best - half, best, best + half, runs))
+            if policy != "stripe":
+                best -= VALUES["stripe"][metric]
+                half = NAN if runs == 1 else abs(0.1 * best)
+                base = names.get("stripe", "stripe")
+                paired.append((shown, base, metric, best - half, best, best + half, 0.83))
+    return Made(
+        pd.DataFrame(rows, columns=["policy", "metric", "low", "best", "high", "runs"]),
+        pd.DataFrame(
+            paired, columns=["policy", "baseline", "metric", "low", "best", "high", "variance_reduction"]
+        ),
+    )
+
+
+def timeline() -> pd.DataFrame:
+    rows = [(t, f"d{d}", min(1.0, t * (d + 1) / 60)) for t in range(0, 60, 2) for d in range(4)]
+    return pd.DataFrame(rows, columns=["time_s", "disk", "fill"])
+
+
+def elsewhere(code: str) -> str:
+    """Run code in another process, with this folder and the package importable."""
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}", "PYTHONHASHSEED": "7"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    return done.stdout
+
+
+def test_metrics_are_described_once_and_show_their_unit() -> None:
+    assert all(name == metric.name for name, metric in METRICS.items())
+    assert METRICS["latency_s_mean"].show(0.0125) == "12.5"
+    assert METRICS["fill_spread"].show(0.61) == "61"
+    assert METRICS["no_space_time_s"].show(NAN) == "never"
+    assert metric_of("own_metric").axis == "own_metric"
+
+
+def test_text_is_at_most_100_columns_and_says_what_is_missing() -> None:
+    text = comparison_text(made())
+    assert max(map(len, text.splitlines())) <= 100
+    assert "12.5 [12, 13]" in text
+    assert re.search(r"most_free .* never +- ", text)
+    assert "'never' = in no run" in text
+    assert "Paired differences against stripe" in text
+    assert "83%" in text
+
+
+def test_long_names_are_cut_to_fit() -> None:
+    text = comparison_text(made({"stripe": "x" * 200}))
+    assert max(len(line) for line in text.splitlines() if "Paired" not in line) <= 100
+
+
+def test_a_single_run_says_so() -> None:
+    one = made(runs=1)
+    assert "single run" in comparison_text(one)
+    assert "12.5 [-]" in comparison_text(one)
+    assert "A single run per rule" in html_report(one)
+
+
+def test_rows_of_the_tables() -> None:
+    comparison = made()
+    assert [row[0] for row in policy_rows(comparison.table)] == ["policy", *VALUES]
+    cells = {(row[0], row[1]): row[3] for row in difference_rows(comparison.differences)[1:]}
+    assert cells["most_free", "mean latency (ms)"] == "worse"
+    assert cells["least_queue", "mean latency (ms)"] == "better"
+    assert ("most_free", "stranded (GiB)") not in cells
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "metric", "word"),
+    [
+        (-2, -1, "latency_s_mean", "better"),
+        (1, 2, "latency_s_mean", "worse"),
+        (1, 2, "throughput_requests_per_s", "better"),
+        (-1, 2, "latency_s_mean", "not told apart"),
+        (0, 0, "fill_spread", "the same"),
+        (NAN, NAN, "fill_spread", "one run"),
+        (1, 2, "utilisation_max", "different"),
+    ],
+)
+def test_verdict(low: float, high: float, metric: str, word: str) -> None:
+    assert verdict(pd.Series({"low": low, "high": high}), metric) == word
+
+
+class Page(HTMLParser):
+    """Collect tags, addresses and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_report_loads_nothing_and_has_every_part() -> None:
+    page = Page(html_report(made()))
+    assert page.addresses and all(a.startswith("data:image/svg+xml;base64,") for a in page.addresses)
+    assert "script" not in page.tags and "link" not in page.tags
+    assert "http" not in "".join(page.text) and "url(" not in html_report(made())
+    for head in ("Summary", "Figures", "Paired differences", "All metrics", "Methods", "Limits", "Manifest"):
+        assert head in page.text
+
+
+def test_report_has_the_same_bytes_twice_and_in_another_process() -> None:
+    code = "import test_reporting as t; print(t.html_report(t.made()), end='')"
+    assert html_report(made()) == html_report(made()) == elsewhere(code)
+
+
+def test_report_escapes_names_and_manifest() -> None:
+    evil = "</pre><script>alert(1)</script>"
+    comparison = made({"most_free": evil})
+    comparison.manifest["note"] = evil
+    page = Page(html_report(comparison))
+    assert "script" not in page.tags
+    shown = json.loads(next(text for text in page.text if text.startswith("{")))
+    assert shown == comparison.manifest
+
+
+def test_figures_draw_what_the_frame_says() -> None:
+    comparison = made()
+    ax = figures.draw(figures.fill_over_time, timeline()).axes[0]
+    assert [line.get_label() for line in ax.lines[:4]] == ["d0", "d1", "d2", "d3"]
+    np.testing.assert_allclose(ax.lines[0].get_ydata()[-1], 100 * 58 / 60)
+    assert ax.get_xlabel() == "time (s)" and "%" in ax.get_ylabel()
+    ax = figures.draw(figures.paired_differences, comparison.differences).axes[0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["most_free", "least_queue"]
+    assert "ms" in ax.get_xlabel() and "stripe" in ax.get_xlabel()
+    ax = figures.draw(figures.stranded_capacity, comparison.table).axes[0]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([3.5, 0, 0.2])
+    assert [text.get_text() for text in ax.texts] == ["no such error"]
+    ax = figures.draw(figures.latency_intervals, comparison.table).axes[0]
+    assert "ms" in ax.get_xlabel()
+
+
+def test_importing_reporting_leaves_matplotlib_out() -> None:
+    code = "import sys, placement_sim.reporting; assert 'matplotlib' not in sys.modules"
+    elsewhere(code)
