@@ -1,0 +1,71 @@
+"""Space and eligibility of the disks: the hard rules that come before every policy."""
+
+from __future__ import annotations
+
+from placement_sim.model.cluster import ONLINE, Cluster
+from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
+from placement_sim.policies.interface import DOMAIN, FULL, OFFLINE, READ_ONLY
+
+
+class Space:
+    """Free, used and reserved bytes of every disk, and who may take a block.
+
+    ``used_bytes`` counts written blocks only; foreign data is taken off ``free_bytes`` at the start.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        disks = cluster.disks
+        self.capacity_bytes = [disk.capacity_bytes for disk in disks]
+        self.free_bytes = [disk.capacity_bytes - disk.prefilled_bytes for disk in disks]
+        self.minimum_bytes = [disk.min_free_bytes for disk in disks]
+        self.used_bytes = [0] * len(disks)
+        self.reserved_bytes = [0] * len(disks)
+        self.status = [ONLINE if disk.present else DISK_OFFLINE for disk in disks]
+        self.weight = [disk.weight for disk in disks]
+        self.domain = [cluster.hosts[disk.host_index].failure_domain for disk in disks]
+        self._blocked = [0] * len(disks)
+
+    def reserve(self, disk: int, size_bytes: int) -> None:
+        """Set space aside for a first write in flight."""
+        self.free_bytes[disk] -= size_bytes
+        self.reserved_bytes[disk] += size_bytes
+
+    def commit(self, disk: int, size_bytes: int) -> None:
+        """Turn a reservation into used space, when the component has written."""
+        self.reserved_bytes[disk] -= size_bytes
+        self.used_bytes[disk] += size_bytes
+
+    def cancel(self, disk: int, size_bytes: int) -> None:
+        """Give a reservation back."""
+        self.free_bytes[disk] += size_bytes
+        self.reserved_bytes[disk] -= size_bytes
+
+    def release(self, disk: int, size_bytes: int) -> None:
+        """Give used space back, at an unmap."""
+        self.free_bytes[disk] += size_bytes
+        self.used_bytes[disk] -= size_bytes
+
+    def why_not(self, disk: int, block_bytes: int) -> int:
+        """Give the bits that keep a disk from taking a block, 0 if it may."""
+        bits = 0
+        if self.free_bytes[disk] - block_bytes < self.minimum_bytes[disk]:
+            bits |= FULL
+        status = self.status[disk]
+        if status != ONLINE:
+            bits |= OFFLINE if status == DISK_OFFLINE else READ_ONLY
+        return bits
+
+    def candidates(
+        self, members: list[int], block_bytes: int, taken_domains: set[str]
+    ) -> tuple[list[int], list[int]]:
+        """Give (candidates, blocked bits by disk) for one block of an object."""
+        blocked = self._blocked
+        candidates = []
+        for disk in members:
+            bits = self.why_not(disk, block_bytes)
+            if taken_domains and self.domain[disk] in taken_domains:
+                bits |= DOMAIN
+            blocked[disk] = bits
+            if not bits:
+                candidates.append(disk)
+        return candidates, blocked
