@@ -18,9 +18,9 @@ import pytest
 
 from placement_sim.reporting import METRICS, comparison_text, figures, html_report
 from placement_sim.reporting.metrics import metric_of
-from placement_sim.reporting.tables import difference_rows, policy_rows, verdict
+from placement_sim.reporting.tables import difference_rows, gain, policy_rows, verdict
 
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 GIB = 2.0**30
 
 
@@ -62,18 +62,19 @@ VALUES = {
 
 
 def made(names: dict[str, str] | None = None, runs: int = 5) -> Made:
+    """With one run the intervals are infinite, as Student's are."""
     names = names or {}
     rows, paired = [], []
     for policy, values in VALUES.items():
         shown = names.get(policy, policy)
         for metric, best in values.items():
-            half = NAN if runs == 1 else 0.04 * best
+            half = INF if runs == 1 else 0.04 * best
             rows.append((shown, metric, best - half, best, best + half, runs))
             if policy != "stripe":
                 best -= VALUES["stripe"][metric]
-                half = NAN if runs == 1 else abs(0.1 * best)
+                half = INF if runs == 1 else abs(0.1 * best)
                 base = names.get("stripe", "stripe")
-                paired.append((shown, base, metric, best - half, best, best + half, 0.83))
+                paired.append((shown, base, metric, best - half, best, best + half, 12.4))
     return Made(
         pd.DataFrame(rows, columns=["policy", "metric", "low", "best", "high", "runs"]),
         pd.DataFrame(
@@ -112,7 +113,7 @@ def test_text_is_at_most_100_columns_and_says_what_is_missing() -> None:
     assert re.search(r"most_free .* never +- ", text)
     assert "'never' = in no run" in text
     assert "Paired differences against stripe" in text
-    assert "83%" in text
+    assert "12.4x" in text
 
 
 def test_long_names_are_cut_to_fit() -> None:
@@ -125,6 +126,10 @@ def test_a_single_run_says_so() -> None:
     assert "single run" in comparison_text(one)
     assert "12.5 [-]" in comparison_text(one)
     assert "A single run per rule" in html_report(one)
+
+
+def test_pairing_gain() -> None:
+    assert [gain(x) for x in (NAN, INF, 109.04)] == ["-", "exact", "109x"]
 
 
 def test_rows_of_the_tables() -> None:
@@ -144,7 +149,7 @@ def test_rows_of_the_tables() -> None:
         (1, 2, "throughput_requests_per_s", "better"),
         (-1, 2, "latency_s_mean", "not told apart"),
         (0, 0, "fill_spread", "the same"),
-        (NAN, NAN, "fill_spread", "one run"),
+        (-INF, INF, "fill_spread", "one run"),
         (1, 2, "utilisation_max", "different"),
     ],
 )

@@ -56,10 +56,15 @@ def fill_over_time(ax: Axes, timeline: pd.DataFrame) -> None:
         ax.legend(title="disk", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
+def _finite(arms: Any) -> Any:
+    """Give arms that can be drawn: none where an interval is missing or infinite."""
+    return np.nan_to_num(np.clip(arms, 0, None), nan=0.0, posinf=0.0)
+
+
 def _whiskers(ax: Axes, rows: pd.DataFrame, at: Any, name: str, i: int, label: str | None = None) -> None:
     scale = metric_of(name).scale
     best, low, high = (rows[column].to_numpy(float) * scale for column in ("best", "low", "high"))
-    arms = np.nan_to_num(np.clip([best - low, high - best], 0, None))
+    arms = _finite([best - low, high - best])
     ax.errorbar(
         best,
         at,
@@ -115,19 +120,13 @@ def stranded_capacity(ax: Axes, table: pd.DataFrame) -> None:
     rows = table[table["metric"] == "no_space_stranded_bytes"].reset_index(drop=True)
     described = metric_of("no_space_stranded_bytes")
     best = rows["best"].to_numpy(float) * described.scale
-    arms = np.clip(
-        [
-            best - rows["low"].to_numpy(float) * described.scale,
-            rows["high"].to_numpy(float) * described.scale - best,
-        ],
-        0,
-        None,
-    )
+    low, high = (rows[column].to_numpy(float) * described.scale for column in ("low", "high"))
+    arms = _finite([best - low, high - best])
     never = _never(table, [str(name) for name in rows["policy"]], best)
     ax.barh(
         np.arange(len(rows)),
         np.where(never, 0, best),
-        xerr=np.where(never, 0, np.nan_to_num(arms)),
+        xerr=np.where(never, 0, arms),
         color=COLOURS[4],
         edgecolor="#222222",
         capsize=4,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import Any
 
 import pandas as pd
@@ -77,7 +78,7 @@ def findings(differences: pd.DataFrame) -> list[str]:
         low, high, best = (float(row[name]) * 1e3 for name in ("low", "high", "best"))
         pair = f"{row['policy']} against {row['baseline']}"
         span = f"95 % interval {low:+.4g} to {high:+.4g} ms"
-        if not (low == low and high == high):
+        if not (math.isfinite(low) and math.isfinite(high)):
             sentences.append(f"{pair}: one run, {best:+.4g} ms of mean latency; one run decides nothing.")
         elif low <= 0 <= high:
             sentences.append(f"{pair}: mean latency is not told apart ({span}).")

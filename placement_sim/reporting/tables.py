@@ -30,8 +30,9 @@ EMPTY = (
     "the value cannot be computed. An interval of '-' needs at least two runs."
 )
 PAIRED = (
-    "policy minus baseline over the same arrivals, addresses and service draws. 'variance saved' is the "
-    "part of the variance of the difference that the pairing removed; '-' = nothing to compare."
+    "policy minus baseline over the same arrivals, addresses and service draws. 'pairing gain': how many "
+    "times as many unpaired runs the same precision would take, (var a + var b) / var(a - b); 'exact' = the "
+    "difference is the same in every run; '-' = not defined."
 )
 
 
@@ -55,7 +56,7 @@ def cell(row: pd.Series | None, name: str, interval: bool = True) -> str:
     if not interval or math.isnan(float(row["best"])):
         return best
     low, high = float(row["low"]), float(row["high"])
-    if math.isnan(low) or math.isnan(high):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return f"{best} [-]"
     return f"{best} [{metric.show(low)}, {metric.show(high)}]"
 
@@ -83,13 +84,12 @@ def policy_rows(table: pd.DataFrame) -> list[list[str]]:
 
 def difference_rows(differences: pd.DataFrame) -> list[list[str]]:
     """One row a policy and metric, the first row is the head."""
-    rows = [["policy", "metric", "difference [95 %]", "verdict", "variance\nsaved"]]
+    rows = [["policy", "metric", "difference [95 %]", "verdict", "pairing\ngain"]]
     for policy in policies_of(differences):
         for name in DIFFERENCES:
             row = _row(differences, policy, name)
             if row is None or math.isnan(float(row["best"])):
                 continue
-            saved = float(row["variance_reduction"])
             label = f"{HEADS.get(name) or POINTS[name]} ({metric_of(name).unit})"
             rows.append(
                 [
@@ -97,16 +97,23 @@ def difference_rows(differences: pd.DataFrame) -> list[list[str]]:
                     label,
                     cell(row, name),
                     verdict(row, name),
-                    "-" if math.isnan(saved) else f"{saved:.0%}",
+                    gain(float(row["variance_reduction"])),
                 ]
             )
     return rows
 
 
+def gain(variance_reduction: float) -> str:
+    """Write what the pairing gained."""
+    if math.isnan(variance_reduction):
+        return "-"
+    return "exact" if math.isinf(variance_reduction) else f"{variance_reduction:.3g}x"
+
+
 def verdict(row: pd.Series, name: str) -> str:
     """Say whether the interval leaves zero out, and on which side."""
     low, high, better = float(row["low"]), float(row["high"]), metric_of(name).better
-    if math.isnan(low) or math.isnan(high):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return "one run"
     if low == high == 0:
         return "the same"
