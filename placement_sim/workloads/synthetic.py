@@ -82,8 +82,6 @@ class FixedRate(Poisson):
 class OnOff(Poisson):
     """Poisson arrivals at `rate_per_s` for exactly `on_s`, then silence for `off_s`, and again.
 
-    The mean rate is ``rate_per_s * on_s / (on_s + off_s)``. The stream starts with an on period.
-
     Examples
     --------
     >>> OnOff(100.0, 1.0, 9.0).wall_ns(np.array([500_000_000, 1_500_000_000])).tolist()
@@ -204,8 +202,8 @@ class HotColdAddresses:
 
         def offsets(sizes: Ints) -> Ints:
             draws = rng.random((len(sizes), 2))
-            is_hot = draws[:, 0] < self.hot_share_of_requests
-            slots = np.where(is_hot, draws[:, 1] * hot, hot + np.floor(draws[:, 1] * (space.slots - hot)))
+            cold = draws[:, 0] >= self.hot_share_of_requests
+            slots = np.where(cold, hot, 0) + draws[:, 1] * np.where(cold, space.slots - hot, hot)
             return space.fit(slots.astype(np.int64), sizes)
 
         return offsets
@@ -234,8 +232,7 @@ class SequentialAddresses:
             while (late := result[start:] + sizes[start:] > space.object_bytes).any():
                 start += int(late.argmax())
                 result[start:] -= result[start]
-            if len(sizes):
-                position = int(result[-1] + steps[-1])
+            position = int(result[-1] + steps[-1])
             return result
 
         return offsets
@@ -264,11 +261,10 @@ class ZipfAddresses:
 
     def source(self, space: Space) -> Callable[[Ints], Ints]:
         """Start a stream: one draw a request."""
-        s, slots = self.exponent, space.slots
+        s, power, slots = self.exponent, 1.0 - self.exponent, space.slots
         table = np.cumsum(np.arange(1, min(slots, ZIPF_TABLE_RANKS) + 1, dtype=np.float64) ** -s)
         edge = len(table) + 0.5
         log_span = math.log((slots + 0.5) / edge)
-        power = 1.0 - s
         # integral from edge to x, as edge**power * expm1(power * log(x / edge)) / power
         tail = edge**power * (log_span if power == 0.0 else math.expm1(power * log_span) / power)
         key = stream_key(space.seed, space.name, "scatter")
@@ -308,8 +304,7 @@ def scatter(ranks: Ints, slots: int, key: int) -> Ints:
     while len(walking):
         x = result[walking]
         for turn in range(3):
-            x = (x + np.uint64(mix(key, 2 * turn))) & mask
-            x = (x * np.uint64(mix(key, 2 * turn + 1) | 1)) & mask
+            x = ((x + np.uint64(mix(key, 2 * turn))) * np.uint64(mix(key, 2 * turn + 1) | 1)) & mask
             x ^= x >> half
         result[walking] = x
         walking = walking[x >= np.uint64(slots)]
@@ -351,10 +346,9 @@ def synthetic_requests(
 
     Examples
     --------
-    >>> chunks = synthetic_requests(
+    >>> chunk = next(synthetic_requests(
     ...     seed=1, name="vm-1", count=3, object_bytes=2**30, align_bytes=4096, sizes=[(4096, 1.0)],
-    ...     read_share=1.0, addresses=SequentialAddresses(), arrivals=FixedRate(10.0))
-    >>> chunk = next(chunks)
+    ...     read_share=1.0, addresses=SequentialAddresses(), arrivals=FixedRate(10.0)))
     >>> chunk.time_ns.tolist(), chunk.offset_bytes.tolist()
     ([100000000, 200000000, 300000000], [0, 4096, 8192])
     """
