@@ -72,12 +72,18 @@ class Placement:
         word = mix(mix(self._keys[object_index], leg_index), block)
         write = Write(object_index, leg_index, block, spec.block_count, spec.block_bytes, word)
         view = View(
-            tree.members, candidates, blocked, space.free_bytes, space.capacity_bytes, self._queue_requests, space.weight
+            tree.members,
+            candidates,
+            blocked,
+            space.free_bytes,
+            space.capacity_bytes,
+            self._queue_requests,
+            space.weight,
         )
         disk = self._policy.choose(write, view, self._parameters, self._state)
         self._check_choice(disk, tree.members, blocked, block)
         if disk < 0 or blocked[disk]:
-            full = disk < 0 or blocked[disk] & FULL
+            full = disk < 0 or bool(blocked[disk] & FULL)
             return disk, NO_SPACE if full else UNAVAILABLE
         space.reserve(disk, spec.block_bytes)
         leg.pending[block] = disk + 1

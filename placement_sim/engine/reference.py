@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import simpy
 
-from placement_sim.engine.datapath import NoSpace, Stream
+from placement_sim.engine.datapath import Ints, NoSpace, Stream
 from placement_sim.engine.histogram import BIN_COUNT, bin_index
 from placement_sim.engine.placement import DONE, NO_SPACE, UNAVAILABLE, Placement
 from placement_sim.engine.source import ClosedSource, OpenSource, Source
-from placement_sim.engine.station import ISSUE, Operation, Station
+from placement_sim.engine.station import ISSUE, Clock, Operation, Station
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.service import service_time_ns
@@ -57,7 +57,7 @@ class ReferenceDataPath:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Clock,
         cluster: Cluster,
         policy: PlacementPolicy,
         seed: int,
@@ -75,9 +75,7 @@ class ReferenceDataPath:
         self.objects: list[StorageObject] = self.placement.objects
         self._heads = [0] * len(cluster.disks)
         self._laws = [disk.service.encode() for disk in cluster.disks]
-        self.disks = [
-            Station(env, disk.channels, self._disk_service_ns, self._disk_left) for disk in cluster.disks
-        ]
+        self.disks = [Station(env, disk.channels, self._disk_service_ns, self._disk_left) for disk in cluster.disks]
         self.links_in = [Station(env, 1, self._link_ns, self._link_in_left) for _ in cluster.hosts]
         self.links_out = [Station(env, 1, self._link_ns, self._link_out_left) for _ in cluster.hosts]
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
@@ -98,7 +96,8 @@ class ReferenceDataPath:
         source = kind(self.env, self.issue, stream, len(self._sources), self._seed)
         self._sources.append(source)
         source.start()
-        return source.ended
+        ended: simpy.Event = source.ended
+        return ended
 
     def issue(
         self, source: Source, number: int, kind: int, offset_bytes: int, size_bytes: int, u0: float, u1: float
@@ -140,7 +139,16 @@ class ReferenceDataPath:
                 self._send(request, leg, disk, block, blocks, start, size, is_write=True)
 
     def _send(
-        self, request: Request, leg: int, disk: int, block: int, blocks: int, start: int, size: int, *, is_write: bool
+        self,
+        request: Request,
+        leg: int,
+        disk: int,
+        block: int,
+        blocks: int,
+        start: int,
+        size: int,
+        *,
+        is_write: bool,
     ) -> None:
         index = request.operations
         request.operations += 1
@@ -172,7 +180,7 @@ class ReferenceDataPath:
             then(op)
         else:
             op.callbacks = [then]
-            self.env.schedule(op, ISSUE, delay_ns)  # type: ignore[arg-type]
+            self.env.schedule(op, ISSUE, delay_ns)
 
     def _link_ns(self, op: Operation) -> int:
         host = self.cluster.hosts[self.cluster.disks[op.disk].host_index]
@@ -217,9 +225,7 @@ class ReferenceDataPath:
     def _answered(self, op: Operation) -> None:
         self.queue_requests[op.disk] -= 1
         if op.is_write:
-            first = self.placement.parent_learns(
-                op.request.source.object_index, op.leg, op.disk, op.block, op.blocks
-            )
+            first = self.placement.parent_learns(op.request.source.object_index, op.leg, op.disk, op.block, op.blocks)
             self.counts["first_writes"] += first
         self._part_done(op.request)
 
@@ -230,9 +236,7 @@ class ReferenceDataPath:
         if op.is_write:
             tree = self.objects[request.source.object_index]
             start = max(request.offset_bytes, op.block * tree.spec.block_bytes)
-            freed = self.placement.first_write_failed(
-                request.source.object_index, op.leg, op.disk, op.block, op.blocks
-            )
+            freed = self.placement.first_write_failed(request.source.object_index, op.leg, op.disk, op.block, op.blocks)
             self.counts["retries"] += freed > 0
             self._send_write(request, op.leg, start, op.size_bytes)
         else:
@@ -267,7 +271,14 @@ class ReferenceDataPath:
             counts["failed_no_space" if request.status == NO_SPACE else "failed_offline"] += 1
         if self.records is not None:
             self.records.append(
-                (request.source.index, request.number, request.kind, request.issued_ns, latency_ns, request.status)
+                (
+                    request.source.index,
+                    request.number,
+                    request.kind,
+                    request.issued_ns,
+                    latency_ns,
+                    request.status,
+                )
             )
         request.source.completed()
 
@@ -299,7 +310,7 @@ class ReferenceDataPath:
         for station in self.disks:
             station.reset_counters()
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Ints]:
         """Give the per-disk counters up to now, each int64 of shape (disks,)."""
         for station in self.disks:
             station.flush(self.env.now)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import simpy
 
-from placement_sim.engine.datapath import DiskEvent, Outcome, Records, Stream, Windows
+from placement_sim.engine.datapath import DiskEvent, Ints, Outcome, Records, Stream, Windows
 from placement_sim.engine.reference import ReferenceDataPath
+from placement_sim.engine.station import Clock
 from placement_sim.model.cluster import OFFLINE, ONLINE, Cluster
 from placement_sim.model.invariants import check_all
 from placement_sim.policies.interface import PlacementPolicy
@@ -55,7 +56,7 @@ def simulate(
     InvariantError
         The model contradicts itself at the end.
     """
-    env = simpy.Environment(initial_time=0)  # type: ignore[arg-type]
+    env = simpy.Environment(initial_time=0)
     stopped = env.event()
 
     def stop() -> None:
@@ -63,7 +64,7 @@ def simulate(
             stopped.succeed()
 
     path = ReferenceDataPath(env, cluster, policy, seed, record_requests=record_requests, on_no_space=stop)
-    samples: list[dict[str, np.ndarray | int]] = []
+    samples: list[dict[str, Ints | int]] = []
     env.process(_sampler(env, path, window_ns, samples))
     if warm_up_ns:
         env.process(_warm_up(env, path, warm_up_ns))
@@ -76,31 +77,31 @@ def simulate(
 
 
 def _sampler(
-    env: simpy.Environment, path: ReferenceDataPath, window_ns: int, samples: list[dict[str, np.ndarray | int]]
-) -> Iterator[simpy.Event]:
+    env: Clock, path: ReferenceDataPath, window_ns: int, samples: list[dict[str, Ints | int]]
+) -> Generator[simpy.Event, None, None]:
     while True:
         yield env.timeout(window_ns)
         samples.append(_sample(env, path))
 
 
-def _sample(env: simpy.Environment, path: ReferenceDataPath) -> dict[str, np.ndarray | int]:
+def _sample(env: Clock, path: ReferenceDataPath) -> dict[str, Ints | int]:
     arrays = path.arrays()
     wanted = ("used_bytes", "queue_area_ns", "busy_ns", "queue_requests")
-    sample: dict[str, np.ndarray | int] = {name: arrays[name] for name in wanted}
-    sample["end_ns"] = env.now  # type: ignore[assignment]
+    sample: dict[str, Ints | int] = {name: arrays[name] for name in wanted}
+    sample["end_ns"] = env.now
     sample["finished_requests"] = path.counts["finished"]
     sample["latency_sum_ns"] = sum(path.latency_sum_ns)
     return sample
 
 
-def _warm_up(env: simpy.Environment, path: ReferenceDataPath, warm_up_ns: int) -> Iterator[simpy.Event]:
+def _warm_up(env: Clock, path: ReferenceDataPath, warm_up_ns: int) -> Generator[simpy.Event, None, None]:
     yield env.timeout(warm_up_ns)
     path.reset_counters()
 
 
 def _disk_events(
-    env: simpy.Environment, path: ReferenceDataPath, events: Sequence[DiskEvent]
-) -> Iterator[simpy.Event]:
+    env: Clock, path: ReferenceDataPath, events: Sequence[DiskEvent]
+) -> Generator[simpy.Event, None, None]:
     for event in events:
         yield env.timeout(event.time_ns - env.now)
         if event.action == "disk_offline":
@@ -117,10 +118,10 @@ def _disk_events(
 
 
 def _outcome(
-    env: simpy.Environment,
+    env: Clock,
     path: ReferenceDataPath,
     warm_up_ns: int,
-    samples: list[dict[str, np.ndarray | int]],
+    samples: list[dict[str, Ints | int]],
 ) -> Outcome:
     space = path.space
     check_all(path.objects, space.used_bytes, space.reserved_bytes, path.counts["in_flight"])
@@ -157,7 +158,7 @@ def _outcome(
     )
 
 
-def _windows(samples: list[dict[str, np.ndarray | int]]) -> Windows:
+def _windows(samples: list[dict[str, Ints | int]]) -> Windows:
     columns = {name: np.array([sample[name] for sample in samples], np.int64) for name in samples[0]}
     return Windows(**columns)
 

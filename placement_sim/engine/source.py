@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import simpy
+import numpy.typing as npt
 
 from placement_sim.engine.datapath import Stream
-from placement_sim.engine.station import ARRIVAL, ISSUE, Step
-from placement_sim.randomness import mix, mix_array, stream_key, unit
+from placement_sim.engine.station import ARRIVAL, ISSUE, Clock, Step
+from placement_sim.randomness import mix, mix_array, stream_key
 
 Row = tuple[int, int, int, int, float, float]  # time_ns, kind, offset_bytes, size_bytes, u0, u1
 Issue = Callable[..., None]
@@ -30,7 +30,7 @@ def _rows(stream: Stream, key: int) -> Iterator[Row]:
         number += len(chunk)
 
 
-def _unit_of_mix(words: np.ndarray, counter: int) -> list[float]:
+def _unit_of_mix(words: npt.NDArray[np.uint64], counter: int) -> list[float]:
     """Give ``draw(word, counter)`` for an array of words."""
     golden, mix_1, mix_2 = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
     with np.errstate(over="ignore"):
@@ -45,7 +45,7 @@ def _unit_of_mix(words: np.ndarray, counter: int) -> list[float]:
 class Source:
     """What both loops share: the walk over the stream and the count of open requests."""
 
-    def __init__(self, env: simpy.Environment, issue: Issue, stream: Stream, index: int, seed: int) -> None:
+    def __init__(self, env: Clock, issue: Issue, stream: Stream, index: int, seed: int) -> None:
         self.env = env
         self.index = index
         self.object_index = stream.object_index
@@ -99,7 +99,7 @@ class OpenSource(Source):
             self._row = row
             self._step.callbacks = [self._arrive]
             delay_ns = self._start_ns + row[0] - self.env.now
-            self.env.schedule(self._step, ARRIVAL, delay_ns)  # type: ignore[arg-type]
+            self.env.schedule(self._step, ARRIVAL, delay_ns)
 
     def _arrive(self, _: Any) -> None:
         _, kind, offset_bytes, size_bytes, u0, u1 = self._row
@@ -138,7 +138,7 @@ class ClosedSource(Source):
             step = _Think(self._number, row)
             self._number += 1
             step.callbacks = [self._thought]
-            self.env.schedule(step, ISSUE, row[0])  # type: ignore[arg-type]
+            self.env.schedule(step, ISSUE, row[0])
 
     def _thought(self, step: _Think) -> None:
         _, kind, offset_bytes, size_bytes, u0, u1 = step.row

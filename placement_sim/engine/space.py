@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from placement_sim.model.cluster import ONLINE, Cluster
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
+from placement_sim.model.cluster import ONLINE, Cluster
 from placement_sim.policies.interface import DOMAIN, FULL, OFFLINE, READ_ONLY
 
 
@@ -55,9 +55,7 @@ class Space:
             bits |= OFFLINE if status == DISK_OFFLINE else READ_ONLY
         return bits
 
-    def candidates(
-        self, members: list[int], block_bytes: int, taken_domains: set[str]
-    ) -> tuple[list[int], list[int]]:
+    def candidates(self, members: list[int], block_bytes: int, taken_domains: set[str]) -> tuple[list[int], list[int]]:
         """Give (candidates, blocked bits by disk) for one block of an object."""
         blocked = self._blocked
         candidates = []

@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import simpy
+# A simpy.Environment whose times are integer nanoseconds; SimPy's own hints say float.
+Clock = Any
 
 COMPLETION = 2  # SimPy priorities at one instant; control processes have 0 and 1
 ISSUE = 3
@@ -65,7 +66,7 @@ class Station:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Clock,
         channels: int,
         service_ns: Callable[[Operation], int],
         leave: Callable[[Operation], None],
@@ -105,7 +106,7 @@ class Station:
     def _serve(self, op: Operation) -> None:
         self._serving.append(op)
         op.callbacks = [self._served]
-        self._env.schedule(op, COMPLETION, self._service_ns(op))  # type: ignore[arg-type]
+        self._env.schedule(op, COMPLETION, self._service_ns(op))
 
     def _served(self, op: Operation) -> None:
         if op.cancelled:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import sys
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import numpy.typing as npt
 _LARGE_BYTES = 1 << 24
 
 
-def lazy_zeros(count: int, dtype: type) -> npt.NDArray[np.generic]:
+def lazy_zeros(count: int, dtype: type) -> npt.NDArray[Any]:
     """Give `count` zeros whose memory is used only where it is touched.
 
     Examples
@@ -45,7 +46,7 @@ class AllocationMap:
 
     def __init__(self, block_count: int, disk_count: int) -> None:
         self.array = lazy_zeros(block_count, np.uint8 if disk_count <= 254 else np.uint16)
-        self.entries = memoryview(self.array)
+        self.entries = memoryview(cast(Any, self.array))
         self.metadata_writes = 0
 
     def owner(self, block: int) -> int:
@@ -76,7 +77,7 @@ class WrittenMap:
     def __init__(self, block_count: int) -> None:
         self.block_count = block_count
         self.bits = lazy_zeros(-(-block_count // 8), np.uint8)
-        self._bytes = memoryview(self.bits)
+        self._bytes = memoryview(cast(Any, self.bits))
         self.written_blocks = 0
 
     def is_written(self, block: int) -> bool:

@@ -50,9 +50,7 @@ def check_reservations(objects: list[StorageObject], reserved_bytes: list[int], 
         raise InvariantError(f"negative reservation: {reserved_bytes}")
 
 
-def check_all(
-    objects: list[StorageObject], used_bytes: list[int], reserved_bytes: list[int], in_flight: int
-) -> None:
+def check_all(objects: list[StorageObject], used_bytes: list[int], reserved_bytes: list[int], in_flight: int) -> None:
     """Check every invariant; `used_bytes` excludes the prefilled ones."""
     check_used_space(objects, used_bytes)
     check_reservations(objects, reserved_bytes, in_flight)

@@ -7,6 +7,7 @@ it has written. The in-flight owner is volatile and belongs to neither map (A7).
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Leg:
         self.parent = AllocationMap(spec.block_count, disk_count)
         self.written = {disk: WrittenMap(spec.block_count) for disk in spec.disks}
         pending = lazy_zeros(spec.block_count, np.uint8 if disk_count <= 254 else np.uint16)
-        self.pending = memoryview(pending)  # volatile in-flight owner: disk index + 1
+        self.pending = memoryview(cast(Any, pending))  # volatile in-flight owner: disk index + 1
 
     def add_component(self, disk: int) -> None:
         """Add an empty component for the whole address range; nothing moves (A11)."""

@@ -36,7 +36,7 @@ class Write(NamedTuple):
 class View(NamedTuple):
     """Read-only picture of the components at the moment of the choice.
 
-    Sequences are indexed by disk; those of the user's policy are NumPy arrays.
+    Sequences are indexed by disk.
     ``members`` lists the disks that carry a component of the object, in component order;
     ``candidates`` those of them that may take the block, in the same order.
     """
