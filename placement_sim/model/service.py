@@ -134,7 +134,13 @@ class Ssd:
 
     def encode(self) -> Encoded:
         """Give the kind code and the 16 floats (four used)."""
-        return _pad(SSD, self.read_latency_s, self.write_latency_s, self.read_bytes_per_s, self.write_bytes_per_s)
+        return _pad(
+            SSD,
+            self.read_latency_s,
+            self.write_latency_s,
+            self.read_bytes_per_s,
+            self.write_bytes_per_s,
+        )
 
 
 @dataclass(frozen=True)
