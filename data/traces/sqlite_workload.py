@@ -44,7 +44,8 @@ def mix(path: str) -> None:
         elif draw < 0.9:
             db.execute("select body from item where id = ?", (rng.randrange(ROWS),)).fetchall()
         else:
-            db.execute("select sum(length(body)) from item where owner = ?", (rng.randrange(10_000),)).fetchall()
+            owner = rng.randrange(10_000)
+            db.execute("select sum(length(body)) from item where owner = ?", (owner,)).fetchall()
     db.close()
 
 

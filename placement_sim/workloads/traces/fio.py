@@ -1,4 +1,4 @@
-"""fio iologs: version 2 (waits between actions) and version 3 (a time stamp on each line), in microseconds."""
+"""fio iologs: version 2 (waits between actions), version 3 (a time stamp on each line); microseconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.workloads.requests import READ, UNMAP, WRITE
-from placement_sim.workloads.traces.rows import MAX_INT64, Checker, Mask, Reading, Rows, split_lines
+from placement_sim.workloads.traces.rows import MAX_INT64, Checker, Ints, Mask, Reading, Rows, split_lines
 from placement_sim.workloads.traces.source import read_lines
 from placement_sim.workloads.traces.tables import ROW_BYTES
 
@@ -55,7 +55,7 @@ def _read(reading: Reading, rows: int, version: int) -> Iterator[Rows]:
 
 
 def _convert(
-    checker: Checker, frame: pd.DataFrame, time_us: np.ndarray[tuple[int], np.dtype[np.int64]] | None,
+    checker: Checker, frame: pd.DataFrame, time_us: Ints | None,
     clock_us: int, opened: set[str],
 ) -> tuple[Rows, int]:  # fmt: skip
     action = frame["action"]
@@ -82,7 +82,7 @@ def _convert(
         count = int((other == name).sum())
         if count:
             checker.reading.other_operations[name] += count
-    kind = action.map(KINDS).fillna(0).to_numpy(dtype=np.uint8)
+    kind = np.asarray(action.map(KINDS).fillna(0), dtype=np.uint8)
     device = np.zeros(len(frame), dtype=np.int32)
     device[keep] = checker.reading.device_index(frame["file"][keep])
     return Rows(time_us, kind, offset, size, device, checker.place).take(keep), clock_us

@@ -47,7 +47,7 @@ def _merge(start: Ints, end: Ints) -> tuple[Ints, Ints]:
 
 
 def trace_info(path: str | Path, format: str | None = None, time_unit: str | None = None) -> dict[str, Any]:
-    """Summarise a trace in one pass.
+    r"""Summarise a trace in one pass.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def trace_info(path: str | Path, format: str | None = None, time_unit: str | Non
     --------
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
-    >>> _ = file.write_text("10,hm,0,Write,4000,512,1\\n20,hm,0,Read,0,512,1\\n")
+    >>> _ = file.write_text("10,hm,0,Write,4000,512,1\n20,hm,0,Read,0,512,1\n")
     >>> info = trace_info(file)
     >>> info["reads"], info["write_bytes"], info["footprint_blocks_4kib"], info["span_s"]
     (1, 512, 2, 1e-06)
@@ -103,7 +103,7 @@ def trace_info(path: str | Path, format: str | None = None, time_unit: str | Non
 def read_trace(
     path: str | Path, format: str | None = None, limit: int | None = None, time_unit: str | None = None
 ) -> pd.DataFrame:
-    """Read a trace, or its first ``limit`` requests, into a frame.
+    r"""Read a trace, or its first ``limit`` requests, into a frame.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def read_trace(
     --------
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
-    >>> _ = file.write_text("10,hm,0,Write,4000,512,1\\n20,hm,0,Read,0,512,1\\n")
+    >>> _ = file.write_text("10,hm,0,Write,4000,512,1\n20,hm,0,Read,0,512,1\n")
     >>> read_trace(file, limit=1).to_dict("records")
     [{'time_s': 0.0, 'kind': 'write', 'offset_bytes': 4000, 'size_bytes': 512, 'device': 'hm.0'}]
     """

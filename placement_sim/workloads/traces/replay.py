@@ -22,7 +22,7 @@ def trace_requests(
     end_s: float | None = None, limit: int | None = None, addresses: Addresses = "as_is",
     device: str | None = None, address_span_bytes: int | None = None,
 ) -> Iterator[Requests]:  # fmt: skip
-    """Stream a trace as requests on an object of ``object_bytes``.
+    r"""Stream a trace as requests on an object of ``object_bytes``.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def trace_requests(
     >>> import pathlib, tempfile
     >>> from placement_sim.workloads.traces import open_trace
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
-    >>> _ = file.write_text("10,hm,0,Write,4096,512,1\\n30,hm,0,Read,5120,1024,1\\n")
+    >>> _ = file.write_text("10,hm,0,Write,4096,512,1\n30,hm,0,Read,5120,1024,1\n")
     >>> [chunk] = trace_requests(open_trace(file), object_bytes=4096, addresses="wrap", speed_up=2)
     >>> chunk.time_ns.tolist(), chunk.offset_bytes.tolist()
     ([0, 1000], [0, 1024])
@@ -103,13 +103,15 @@ def _speed(trace: Trace, elapsed_ns: Ints, speed_up: float) -> Ints:
     return np.floor(elapsed_ns / speed_up).astype(np.int64)
 
 
-def _place(trace: Trace, part: Requests, object_bytes: int, addresses: Addresses, span: int | None) -> tuple[Ints, Ints]:
+def _place(
+    trace: Trace, part: Requests, object_bytes: int, addresses: Addresses, span: int | None
+) -> tuple[Ints, Ints]:
     offset, size = part.offset_bytes, part.size_bytes
     if addresses == "as_is":
         beyond = offset > object_bytes - size
         if beyond.any():
             i = int(np.argmax(beyond))
-            problem = f"a request at {offset[i]} of {size[i]} bytes ends beyond the object's {object_bytes} bytes"
+            problem = f"a request of {size[i]} bytes at {offset[i]} ends beyond the object's {object_bytes}"
             raise TraceError(str(trace.path), problem, "use a larger object or addresses 'wrap' or 'scale'")
         return offset, size
     if addresses == "scale" and span is not None:
@@ -121,8 +123,7 @@ def _place(trace: Trace, part: Requests, object_bytes: int, addresses: Addresses
     else:
         offset = offset % object_bytes
     size = np.minimum(size, object_bytes)
-    offset = np.minimum(offset // SECTOR_BYTES * SECTOR_BYTES, (object_bytes - size) // SECTOR_BYTES * SECTOR_BYTES)
-    return offset, size
+    return np.minimum(offset, object_bytes - size) // SECTOR_BYTES * SECTOR_BYTES, size
 
 
 def _check(
@@ -135,13 +136,13 @@ def _check(
     rules = (
         (object_bytes < SECTOR_BYTES or object_bytes % SECTOR_BYTES != 0 or object_bytes > MAX_INT64,
          f"object_bytes {object_bytes} is not a multiple of 512 above 0", "give whole sectors"),
-        (not (math.isfinite(speed_up) and speed_up > 0), f"speed_up {speed_up} is not above 0", "give e.g. 2.0"),
+        (not (math.isfinite(speed_up) and speed_up > 0), f"speed_up {speed_up} is not above 0", "give 2.0"),
         (not 0 <= start < end <= horizon_s, f"the window {start_s} to {end_s} s is empty or negative",
          "give 0 <= start_s < end_s"),
         (limit is not None and limit < 1, f"limit {limit} is below 1", "give 1 or more, or None for all"),
         (addresses not in ("as_is", "wrap", "scale"), f"addresses {addresses!r} is unknown",
          "give as_is, wrap or scale"),
-        (addresses == "scale" and (span is None or span < 1), f"address_span_bytes is {span} with addresses 'scale'",
+        (addresses == "scale" and (span is None or span < 1), f"address_span_bytes is {span} with scale",
          "give the trace's address range in bytes"),
     )  # fmt: skip
     for wrong, problem, cure in rules:

@@ -107,7 +107,8 @@ class Checker:
             large[edge] = [int(value) > MAX_INT64 for value in digits.iloc[edge]]
         self.check(used & form & large, lambda i: f"{name} {text.iloc[i]} is 2**63 or more")
         usable = used & form & ~large
-        return text.where(pd.Series(usable, index=text.index), "0").astype("int64").to_numpy(dtype=np.int64)
+        numbers = text.where(pd.Series(usable, index=text.index), "0").astype("int64")
+        return np.asarray(numbers, dtype=np.int64)
 
     def decimal_ns(self, name: str, text: pd.Series[str]) -> Ints:
         """Convert decimal seconds to int64 ns, exactly to the 9th digit."""
@@ -118,7 +119,8 @@ class Checker:
         seconds = parts[0].astype("int64").to_numpy(dtype=np.int64)
         digits = parts[2].str.slice(0, 9).str.pad(9, side="right", fillchar="0")
         self.check(seconds > 9_223_372_035, lambda i: f"{name} {text.iloc[i]} s is 2**63 ns or more")
-        return np.where(self.good, seconds, 0) * 10**9 + digits.astype("int64").to_numpy(dtype=np.int64)
+        fraction = digits.astype("int64").to_numpy(dtype=np.int64)
+        return np.asarray(np.where(self.good, seconds, 0) * 10**9 + fraction, dtype=np.int64)
 
     def sectors(self, name: str, sectors: Ints) -> Ints:
         """Convert sectors to bytes."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from placement_sim.workloads.requests import READ, WRITE
@@ -17,6 +18,7 @@ from placement_sim.workloads.traces.source import read_lines
 from placement_sim.workloads.traces.vscsi import OTHER_NAMES, READ_COMMANDS, WRITE_COMMANDS
 
 ROW_BYTES = 48  # a typical row: sets how many bytes make a block of rows
+Kinds = npt.NDArray[np.uint8]
 Converter = Callable[[Checker, pd.DataFrame, "str | None"], Rows]
 
 
@@ -44,7 +46,7 @@ class Table:
                 yield self.convert(checker, frame, time_unit)
 
 
-def _kind(checker: Checker, text: pd.Series[str], names: dict[str, int]) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+def _kind(checker: Checker, text: pd.Series[str], names: dict[str, int]) -> Kinds:
     lower = text.str.lower()
     known = lower.isin(list(names)).to_numpy(dtype=bool)
     checker.check(~known, lambda i: f"operation {text.iloc[i]!r} is not one of {', '.join(names)}")
@@ -55,7 +57,7 @@ def _kind(checker: Checker, text: pd.Series[str], names: dict[str, int]) -> np.n
 
 
 def _finish(
-    checker: Checker, ticks: Ints, kind: np.ndarray[tuple[int], np.dtype[np.uint8]], offset: Ints, size: Ints,
+    checker: Checker, ticks: Ints, kind: Kinds, offset: Ints, size: Ints,
     device: pd.Series[str], data: Mask | None = None,
 ) -> Rows:  # fmt: skip
     keep = checker.good if data is None else checker.good & data

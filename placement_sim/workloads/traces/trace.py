@@ -110,26 +110,35 @@ class Trace:
 
 def _sorted(reading: Reading, blocks: Iterator[Rows], window: int) -> Iterator[Rows]:
     """Cut rows into chunks of ``window``, each sorted together with the chunk after it."""
-    held: list[Rows] = []
-    count = 0
+    held: Rows | None = None
     last = -1
-    for block in blocks:
-        held.append(block)
-        count += len(block)
-        if count < 2 * window:
+    for piece in _cut(blocks, window):
+        rows = _sort(piece if held is None else concatenate([held, piece]))
+        if int(rows.ticks[0]) < last:
+            problem = f"time {rows.ticks[0]} is before {last}, out of order by more than the window of one chunk"
+            cure = "sort the trace by time or read in larger chunks"
+            raise reading.error(int(rows.place[0]), problem, cure)
+        if held is None:
+            held = rows
             continue
-        rows = _sort(concatenate(held))
-        while len(rows) >= 2 * window:
-            last = _follow(reading, rows, last)
-            out, rows = rows.take(slice(0, window)), rows.take(slice(window, None))
-            last = int(out.ticks[-1])
-            yield out
-        held, count = [rows], len(rows)
-    if count:
-        rows = _sort(concatenate(held))
-        _follow(reading, rows, last)
-        for start in range(0, count, window):
+        out, held = rows.take(slice(0, window)), rows.take(slice(window, None))
+        last = int(out.ticks[-1])
+        yield out
+    if held is not None and len(held):
+        yield held
+
+
+def _cut(blocks: Iterator[Rows], window: int) -> Iterator[Rows]:
+    """Cut blocks into pieces of ``window`` rows, so that the order never depends on how a file is read."""
+    rest: Rows | None = None
+    for block in blocks:
+        rows = block if rest is None else concatenate([rest, block])
+        whole = len(rows) // window * window
+        for start in range(0, whole, window):
             yield rows.take(slice(start, start + window))
+        rest = rows.take(slice(whole, None))
+    if rest is not None and len(rest):
+        yield rest
 
 
 def _sort(rows: Rows) -> Rows:
@@ -138,17 +147,10 @@ def _sort(rows: Rows) -> Rows:
     return rows.take(np.argsort(rows.ticks, kind="stable"))
 
 
-def _follow(reading: Reading, rows: Rows, last: int) -> int:
-    if len(rows) and int(rows.ticks[0]) < last:
-        problem = f"time {rows.ticks[0]} is before {last}, out of order by more than the window of one chunk"
-        raise reading.error(int(rows.place[0]), problem, "sort the trace by time or read in larger chunks")
-    return last
-
-
 def open_trace(
     path: str | Path, format: str | None = None, time_unit: str | None = None, *, skip_bad_rows: bool = False
 ) -> Trace:
-    """Open a trace: plain, gzip, bzip2, xz or zstd.
+    r"""Open a trace: plain, gzip, bzip2, xz or zstd.
 
     Parameters
     ----------
@@ -170,7 +172,7 @@ def open_trace(
     --------
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
-    >>> _ = file.write_text("128166372003061629,hm,0,Read,4096,512,100\\n")
+    >>> _ = file.write_text("128166372003061629,hm,0,Read,4096,512,100\n")
     >>> trace = open_trace(file)
     >>> trace.format, [len(chunk) for chunk in trace.chunks()], trace.devices
     ('msr', [1], ['hm.0'])

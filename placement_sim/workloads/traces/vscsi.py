@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from placement_sim.workloads.requests import READ, WRITE
 from placement_sim.workloads.traces.rows import MAX_INT64, Checker, Reading, Rows
@@ -44,9 +45,9 @@ def _read(reading: Reading, rows: int, layout: np.dtype[np.void], version: int) 
         yield _convert(Checker(reading, place), records, version)
 
 
-def _convert(checker: Checker, records: np.ndarray[tuple[int], np.dtype[np.void]], version: int) -> Rows:
+def _convert(checker: Checker, records: npt.NDArray[np.void], version: int) -> Rows:
     found = records["version"] >> 8
-    checker.check(found != version, lambda i: f"the record has version {found[i]}, the file is version {version}")
+    checker.check(found != version, lambda i: f"the record has version {found[i]} in a file of version {version}")
     for name in ("time", "lbn"):
         raw = records[name]
         checker.check(raw > MAX_INT64, lambda i, raw=raw, name=name: f"{name} {raw[i]} is 2**63 or more")  # type: ignore[misc]
