@@ -175,7 +175,9 @@ def test_zfs_rotor_stays_longer_where_more_is_free() -> None:
 @given(
     name=st.sampled_from(RUN_TIME),
     disks=st.lists(
-        st.tuples(st.integers(0, 15), st.integers(0, 1000), st.integers(0, 5)), min_size=1, max_size=8
+        st.tuples(st.integers(0, 15), st.integers(0, 1000), st.integers(0, 5)),
+        min_size=1,
+        max_size=8,
     ),
     words=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=8),
 )
@@ -195,9 +197,10 @@ def test_run_time_rules_name_a_candidate_or_none(
 def test_lists_and_arrays_give_the_same_answer_and_inputs_stay(name: str) -> None:
     policy = make_policy(name)
     lists = view_of([300, 10, 700, 40], blocked=[0, FULL, 0, 0], queue_requests=[1, 0, 1, 2])
-    arrays = View(*(np.array(column) for column in lists))
-    for column in arrays:
+    columns: list[Any] = [np.array(column) for column in lists]
+    for column in columns:
         column.setflags(write=False)
+    arrays = View(*columns)
     one, two = [0] * policy.state_size(4), fresh(policy, 4)
     for block in range(100):
         assert ask(policy, lists, one, block) == ask(policy, arrays, two, block)

@@ -75,7 +75,8 @@ def test_straw2_with_weights_and_legs_as_ceph_prints_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "buckets", "expected"), [(10863919174838991, 11, 6), (256, 1024, 520), (1, 60, 55)]
+    ("key", "buckets", "expected"),
+    [(10863919174838991, 11, 6), (256, 1024, 520), (1, 60, 55)],
 )
 def test_jump_hash_of_the_paper(key: int, buckets: int, expected: int) -> None:
     assert jump_bucket(key >> 32, key & 0xFFFFFFFF, buckets) == expected

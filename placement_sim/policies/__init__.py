@@ -95,8 +95,15 @@ def policies_table() -> list[dict[str, str | bool]]:
     >>> [row["name"] for row in policies_table() if not row["needs_map"]]
     ['stripe', 'concat', 'straw2', 'rendezvous', 'jump']
     """
-    made = [constructor() for constructor in POLICIES.values()]
-    return [
-        {"name": one.name, "source": one.source, "needs_map": one.needs_map, "summary": one.summary}
-        for one in made
-    ]
+    rows: list[dict[str, str | bool]] = []
+    for constructor in POLICIES.values():
+        policy = constructor()
+        rows.append(
+            {
+                "name": policy.name,
+                "source": policy.source,
+                "needs_map": policy.needs_map,
+                "summary": policy.summary,
+            }
+        )
+    return rows

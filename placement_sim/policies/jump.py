@@ -68,7 +68,7 @@ def choose_jump(write: Write, view: View, parameters: Sequence[float], state: An
     word = mix(write.object_index, write.block)
     for attempt in range(TRIES):
         key = mix(word, attempt)
-        disk = int(view.members[jump_bucket(int(key >> 32), int(key & MASK_32), count)])
+        disk = int(view.members[jump_bucket((key >> 32) & MASK_32, key & MASK_32, count)])
         if (view.blocked[disk] & DOMAIN) == 0:
             return disk
     return -1
