@@ -201,7 +201,9 @@ class ReferenceDataPath:
         time_ns = service_time_ns(
             kind, parameters, op.is_write, op.size_bytes, op.position, self._heads[disk], op.u0, op.u1
         )
-        self._heads[disk] = op.position
+        # The head ends behind what was transferred, by the same relation as the position.
+        object_bytes = self.cluster.objects[op.request.source.object_index].size_bytes
+        self._heads[disk] = op.position + (op.size_bytes << 32) // object_bytes
         return time_ns
 
     def _disk_left(self, op: Operation) -> None:
