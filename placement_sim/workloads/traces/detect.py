@@ -64,7 +64,7 @@ def guess_time_unit(path: Path) -> tuple[str, str]:
     fields = [line.split(",")[1] for line in lines if line.count(",") == 4]
     if any("." in value for value in fields):
         return "s", "times are decimal, so seconds"
-    times = np.array([float(value) for value in fields if value.strip().isdigit()])
+    times = np.array([float(value) for value in fields if value.strip().isdecimal()])
     if len(times) < 2:
         return "us", "too few rows to guess the time unit, taken as us"
     mean = float(times[-1] - times[0]) / (len(times) - 1)

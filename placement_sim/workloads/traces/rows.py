@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from placement_sim.errors import TraceError
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 SECTOR_BYTES = 512
+CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 MAX_INT64 = 2**63 - 1
 _MEND = "mend or remove it, or open the trace with skip_bad_rows=True"
 
@@ -159,6 +161,9 @@ def split_lines(
         return f"the row has {count[i]} fields where {wanted} belong: {text!r}"
 
     checker.check((count < low) | (count > high), problem)
+    if CONTROL.search(b"".join(lines)):
+        control = np.array([CONTROL.search(lines[i]) is not None for i in kept], dtype=bool)
+        checker.check(control, lambda i: f"the row holds a control character: {lines[kept[i]][:80]!r}")
     empty = mark * (low - 1)
     text = b"\n".join(lines[i] if ok else empty + b"?" for i, ok in zip(kept, checker.good, strict=True))
     width = int(min(high, max(int(count.max(initial=low)), low)))
