@@ -43,6 +43,8 @@ class Placement:
         block_bytes = tree.spec.block_bytes
         first = offset_bytes // block_bytes
         last = (offset_bytes + size_bytes - 1) // block_bytes
+        if first == last:  # most requests; the general way below gives the same
+            return [(*self._write_owner(object_index, leg_index, leg, first), first, 1, offset_bytes, size_bytes)]
         owners = ((block, *self._write_owner(object_index, leg_index, leg, block)) for block in range(first, last + 1))
         return [
             (disk, reason, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
@@ -111,8 +113,9 @@ class Placement:
         tree = self.objects[object_index]
         leg = tree.legs[leg_index]
         written = leg.written[disk]
+        pending = leg.pending
         for b in range(block, block + blocks):
-            if leg.pending[b] == disk + 1 and not written.is_written(b):
+            if pending[b] == disk + 1 and not written.is_written(b):
                 written.mark(b)
                 self.space.commit(disk, tree.spec.block_bytes)
 
@@ -147,6 +150,8 @@ class Placement:
         block_bytes = tree.spec.block_bytes
         first = offset_bytes // block_bytes
         last = (offset_bytes + size_bytes - 1) // block_bytes
+        if first == last:
+            return [(*self._read_owner(tree, first, turn), first, 1, offset_bytes, size_bytes)]
         owners = ((block, *self._read_owner(tree, block, turn)) for block in range(first, last + 1))
         return [
             (leg, disk, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))

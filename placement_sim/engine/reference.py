@@ -29,6 +29,8 @@ COUNT_NAMES = (
     "zero_read_blocks", "first_writes", "metadata_writes", "unmapped_blocks", "retries", "split_operations",
 )  # fmt: skip
 
+_COUNT_OF_KIND = ("reads", "writes", "unmaps")
+
 
 class Request:
     """One request in flight."""
@@ -74,6 +76,12 @@ class ReferenceDataPath:
         self.space = self.placement.space
         self.objects: list[StorageObject] = self.placement.objects
         self._heads = [0] * len(cluster.disks)
+        self._object_bytes = [spec.size_bytes for spec in cluster.objects]
+        self._links = [
+            (disk.host_index, host.latency_ns, host.bandwidth_bytes_per_s)
+            for disk in cluster.disks
+            for host in [cluster.hosts[disk.host_index]]
+        ]
         self._laws = [disk.service.encode() for disk in cluster.disks]
         self.disks = [Station(env, disk.channels, self._disk_service_ns, self._disk_left) for disk in cluster.disks]
         self.links_in = [Station(env, 1, self._link_ns, self._link_in_left) for _ in cluster.hosts]
@@ -112,23 +120,21 @@ class ReferenceDataPath:
         if kind == UNMAP:
             self.counts["unmapped_blocks"] += self.placement.unmap(source.object_index, offset_bytes, size_bytes)
         elif kind == READ:
-            self._send_read(request)
+            self._send_read(request, offset_bytes, size_bytes)
         else:
             for leg in range(len(tree.legs)):
                 self._send_write(request, leg, offset_bytes, size_bytes)
         self._part_done(request)
 
-    def _send_read(self, request: Request) -> None:
-        runs = self.placement.read_runs(
-            request.source.object_index, request.offset_bytes, request.size_bytes, request.number
-        )
+    def _send_read(self, request: Request, offset_bytes: int, size_bytes: int) -> None:
+        runs = self.placement.read_runs(request.source.object_index, offset_bytes, size_bytes, request.number)
         for leg, disk, block, blocks, start, size in runs:
             if disk == -1:
                 self.counts["zero_read_blocks"] += blocks
             elif disk == -2:
                 self._fail(request, UNAVAILABLE, -1)
             else:
-                self._send(request, leg, disk, block, blocks, start, size, is_write=False)
+                self._send(request, leg, disk, block, blocks, start, size, False)
 
     def _send_write(self, request: Request, leg: int, offset_bytes: int, size_bytes: int) -> None:
         runs = self.placement.write_runs(request.source.object_index, leg, offset_bytes, size_bytes)
@@ -136,7 +142,7 @@ class ReferenceDataPath:
             if reason:
                 self._fail(request, reason, disk)
             else:
-                self._send(request, leg, disk, block, blocks, start, size, is_write=True)
+                self._send(request, leg, disk, block, blocks, start, size, True)
 
     def _send(
         self,
@@ -147,7 +153,6 @@ class ReferenceDataPath:
         blocks: int,
         start: int,
         size: int,
-        *,
         is_write: bool,
     ) -> None:
         index = request.operations
@@ -159,19 +164,18 @@ class ReferenceDataPath:
             self.counts["split_operations"] += 1
             word = request.source.word(request.number)
             u0, u1 = draw(word, 2 * index), draw(word, 2 * index + 1)
-        tree = self.objects[request.source.object_index]
         # Where on the disk: at the same relative place as in the object (an assumption).
-        position = (start << 32) // tree.spec.size_bytes
-        op = Operation(request, leg, disk, block, blocks, start, size, position, is_write, u0, u1)
+        position = (start << 32) // self._object_bytes[request.source.object_index]
+        op = Operation(request, leg, disk, block, blocks, size, position, is_write, u0, u1)
         # A policy sees what has been sent to a disk, on the way to it or at it.
         self.queue_requests[disk] += 1
-        host = self.cluster.hosts[self.cluster.disks[disk].host_index]
-        if not host.bandwidth_bytes_per_s:
-            self._hop(op, host.latency_ns, self._enter_disk)
-        elif is_write:
-            self.links_in[self.cluster.disks[disk].host_index].enter(op)
+        host_index, latency_ns, bandwidth = self._links[disk]
+        if bandwidth and is_write:
+            self.links_in[host_index].enter(op)
+        elif latency_ns:
+            self._hop(op, latency_ns, self._enter_disk)
         else:
-            self._hop(op, host.latency_ns, self._enter_disk)
+            self._enter_disk(op)
 
     # -- the way of an operation -----------------------------------------------------------
 
@@ -183,11 +187,10 @@ class ReferenceDataPath:
             self.env.schedule(op, ISSUE, delay_ns)
 
     def _link_ns(self, op: Operation) -> int:
-        host = self.cluster.hosts[self.cluster.disks[op.disk].host_index]
-        return int(op.size_bytes * 1e9 / host.bandwidth_bytes_per_s + 0.5)
+        return int(op.size_bytes * 1e9 / self._links[op.disk][2] + 0.5)
 
     def _link_in_left(self, op: Operation) -> None:
-        self._hop(op, self.cluster.hosts[self.cluster.disks[op.disk].host_index].latency_ns, self._enter_disk)
+        self._hop(op, self._links[op.disk][1], self._enter_disk)
 
     def _enter_disk(self, op: Operation) -> None:
         if self.space.status[op.disk] == DISK_OFFLINE:
@@ -202,27 +205,28 @@ class ReferenceDataPath:
             kind, parameters, op.is_write, op.size_bytes, op.position, self._heads[disk], op.u0, op.u1
         )
         # The head ends behind what was transferred, by the same relation as the position.
-        object_bytes = self.cluster.objects[op.request.source.object_index].size_bytes
+        object_bytes = self._object_bytes[op.request.source.object_index]
         self._heads[disk] = op.position + (op.size_bytes << 32) // object_bytes
         return time_ns
 
     def _disk_left(self, op: Operation) -> None:
         disk = op.disk
-        host_index = self.cluster.disks[disk].host_index
-        host = self.cluster.hosts[host_index]
+        host_index, latency_ns, bandwidth = self._links[disk]
         if op.is_write:
             self.written_bytes[disk] += op.size_bytes
             self.placement.component_wrote(op.request.source.object_index, op.leg, disk, op.block, op.blocks)
-            self._hop(op, host.latency_ns, self._answered)
         else:
             self.read_bytes[disk] += op.size_bytes
-            if host.bandwidth_bytes_per_s:
+            if bandwidth:
                 self.links_out[host_index].enter(op)
-            else:
-                self._hop(op, host.latency_ns, self._answered)
+                return
+        if latency_ns:
+            self._hop(op, latency_ns, self._answered)
+        else:
+            self._answered(op)
 
     def _link_out_left(self, op: Operation) -> None:
-        self._hop(op, self.cluster.hosts[self.cluster.disks[op.disk].host_index].latency_ns, self._answered)
+        self._hop(op, self._links[op.disk][1], self._answered)
 
     def _answered(self, op: Operation) -> None:
         self.queue_requests[op.disk] -= 1
@@ -232,17 +236,17 @@ class ReferenceDataPath:
         self._part_done(op.request)
 
     def _operation_failed(self, op: Operation) -> None:
-        """Fail an operation whose disk is gone: a first write is tried elsewhere (A8)."""
+        """Fail an operation whose disk is gone: it is tried elsewhere, if it can be (A8, A12)."""
         self.queue_requests[op.disk] -= 1
         request = op.request
+        block_bytes = self.objects[request.source.object_index].spec.block_bytes
+        start = max(request.offset_bytes, op.block * block_bytes)
         if op.is_write:
-            tree = self.objects[request.source.object_index]
-            start = max(request.offset_bytes, op.block * tree.spec.block_bytes)
             freed = self.placement.first_write_failed(request.source.object_index, op.leg, op.disk, op.block, op.blocks)
             self.counts["retries"] += freed > 0
             self._send_write(request, op.leg, start, op.size_bytes)
         else:
-            self._fail(request, UNAVAILABLE, op.disk)
+            self._send_read(request, start, op.size_bytes)
         self._part_done(request)
 
     # -- ends ------------------------------------------------------------------------------
@@ -265,10 +269,11 @@ class ReferenceDataPath:
         latency_ns: int = self.env.now - request.issued_ns
         if request.status == DONE:
             counts["finished"] += 1
-            counts[("reads", "writes", "unmaps")[request.kind]] += 1
-            if request.kind != UNMAP:
-                self.histogram[request.kind][bin_index(latency_ns)] += 1
-                self.latency_sum_ns[request.kind] += latency_ns
+            kind = request.kind
+            counts[_COUNT_OF_KIND[kind]] += 1
+            if kind != UNMAP:
+                self.histogram[kind][bin_index(latency_ns)] += 1
+                self.latency_sum_ns[kind] += latency_ns
         else:
             counts["failed_no_space" if request.status == NO_SPACE else "failed_offline"] += 1
         if self.records is not None:

@@ -39,7 +39,7 @@ class Operation(Step):
     )  # fmt: skip
 
     def __init__(
-        self, request: Any, leg: int, disk: int, block: int, blocks: int, offset_bytes: int, size_bytes: int,
+        self, request: Any, leg: int, disk: int, block: int, blocks: int, size_bytes: int,
         position: int, is_write: bool, u0: float, u1: float,
     ) -> None:  # fmt: skip
         self.callbacks = None
