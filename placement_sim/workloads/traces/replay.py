@@ -20,7 +20,7 @@ Addresses = Literal["as_is", "wrap", "scale"]
 def trace_requests(
     trace: Trace, *, object_bytes: int, speed_up: float = 1.0, start_s: float | None = None,
     end_s: float | None = None, limit: int | None = None, addresses: Addresses = "as_is",
-    device: str | None = None, address_span_bytes: int | None = None,
+    device: str | int | None = None, address_span_bytes: int | None = None,
 ) -> Iterator[Requests]:  # fmt: skip
     r"""Stream a trace as requests on an object of ``object_bytes``.
 
@@ -41,7 +41,7 @@ def trace_requests(
         512 B. scale: offset * object_bytes / ``address_span_bytes``, aligned to 512 B. With wrap
         and scale a request across the end is moved back, and one longer than the object is cut.
     device
-        Take only this device, by name; None takes all.
+        Take only this device, by name or by its index in ``trace.devices``; None takes all.
     address_span_bytes
         The trace's address range; needed for scale alone.
 
@@ -61,14 +61,14 @@ def trace_requests(
     ([0, 1000], [0, 1024])
     """
     _check(trace, object_bytes, speed_up, (start_s, end_s), limit, addresses, address_span_bytes)
-    start_ns = 0 if start_s is None else math.ceil(start_s * 1e9)
-    end_ns = MAX_INT64 if end_s is None else math.ceil(end_s * 1e9)
+    start_ns = 0 if start_s is None else round(start_s * 1e9)
+    end_ns = MAX_INT64 if end_s is None else round(end_s * 1e9)
     return _stream(trace, object_bytes, speed_up, (start_ns, end_ns), limit, addresses, device, address_span_bytes)
 
 
 def _stream(
     trace: Trace, object_bytes: int, speed_up: float, window_ns: tuple[int, int], limit: int | None,
-    addresses: Addresses, device: str | None, span: int | None,
+    addresses: Addresses, device: str | int | None, span: int | None,
 ) -> Iterator[Requests]:  # fmt: skip
     start_ns, end_ns = window_ns
     left = MAX_INT64 if limit is None else limit
@@ -76,8 +76,7 @@ def _stream(
     for chunk in trace.chunks():
         keep = (chunk.time_ns >= start_ns) & (chunk.time_ns < end_ns)
         if device is not None:
-            number = trace.devices.index(device) if device in trace.devices else -1
-            keep &= chunk.device == number
+            keep &= chunk.device == _number(trace, device)
         chosen = np.flatnonzero(keep)[:left]
         if len(chosen):
             found = True
@@ -89,10 +88,17 @@ def _stream(
         if left == 0 or chunk.time_ns[-1] >= end_ns:
             break
     if not found:
-        if device is not None and device not in trace.devices:
+        if device is not None and not 0 <= _number(trace, device) < len(trace.devices):
             problem = f"device {device!r} is not among those read: {', '.join(trace.devices[:20])}"
             raise TraceError(str(trace.path), problem, "name one of its devices")
         raise TraceError(str(trace.path), "no request lies in the time window", "widen start_s and end_s")
+
+
+def _number(trace: Trace, device: str | int) -> int:
+    """Give the index of a device; -1 while it has not been met."""
+    if isinstance(device, int):
+        return device
+    return trace.devices.index(device) if device in trace.devices else -1
 
 
 def _speed(trace: Trace, elapsed_ns: Ints, speed_up: float) -> Ints:
