@@ -39,7 +39,7 @@ STYLE: Any = {
 
 def fill_over_time(ax: Axes, timeline: pd.DataFrame) -> None:
     """Draw the fill of each disk; needs columns time_s, disk and fill."""
-    for i, (disk, rows) in enumerate(timeline.groupby("disk", sort=True)):
+    for i, (disk, rows) in enumerate(timeline.groupby("disk", sort=False)):
         ax.plot(
             rows["time_s"],
             100 * rows["fill"],

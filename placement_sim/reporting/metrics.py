@@ -32,7 +32,7 @@ class Metric:
     Examples
     --------
     >>> METRICS["latency_s_mean"].show(0.01234)
-    '12.34'
+    '12.3'
     >>> METRICS["no_space_time_s"].show(float("nan"))
     'never'
     """
@@ -55,17 +55,27 @@ class Metric:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
 
+_LATENCIES = {
+    "mean": "mean latency",
+    "p50": "median latency",
+    "p95": "95th percentile of latency",
+    "p99": "99th percentile of latency",
+    "p999": "99.9th percentile of latency",
+}
 _LIST = [
-    Metric("latency_s_mean", "mean latency", "ms", "lower", ".4g", 1e3),
-    Metric("latency_s_p50", "median latency", "ms", "lower", ".4g", 1e3),
-    Metric("latency_s_p95", "95th percentile of latency", "ms", "lower", ".4g", 1e3),
-    Metric("latency_s_p99", "99th percentile of latency", "ms", "lower", ".4g", 1e3),
-    Metric("latency_s_p999", "99.9th percentile of latency", "ms", "lower", ".4g", 1e3),
+    Metric(f"{kind}latency_s_{name}", f"{label}{of}", "ms", "lower", ".3g", 1e3)
+    for kind, of in (("", ""), ("read_", " of reads"), ("write_", " of writes"))
+    for name, label in _LATENCIES.items()
+]
+_LIST += [
     Metric("throughput_requests_per_s", "throughput", "requests/s", "higher", ".5g"),
+    Metric("throughput_bytes_per_s", "throughput in bytes", "MiB/s", "higher", ".4g", 2.0**-20),
+    Metric("utilisation_mean", "utilisation, mean over the disks", "%", None, ".3g", 100.0),
     Metric("utilisation_max", "utilisation of the busiest disk", "%", None, ".3g", 100.0),
     Metric("queue_requests_mean", "requests at a disk, mean", "requests", "lower", ".3g"),
-    Metric("fill_spread", "fill spread, fullest minus emptiest disk", "%", "lower", ".3g", 100.0),
+    Metric("fill_spread", "standard deviation of the disks' fill", "%", "lower", ".3g", 100.0),
     Metric("fill_max", "fill of the fullest disk", "%", "lower", ".3g", 100.0),
+    Metric("fill_min", "fill of the emptiest disk", "%", None, ".3g", 100.0),
     Metric("no_space_time_s", "first no-space error", "s", "higher", ".4g", absent="never"),
     Metric(
         "no_space_stranded_bytes",
@@ -75,8 +85,12 @@ _LIST = [
         ".4g",
         2.0**-30,
     ),
-    Metric("failed_requests", "failed requests", "requests", "lower", ".6g"),
-    Metric("map_bytes", "memory of the allocation map", "KiB", "lower", ".5g", 2.0**-10),
+    Metric("finished_requests", "finished requests", "requests", "higher", ".6g"),
+    Metric("in_flight_requests", "requests in flight at the end", "requests", None, ".6g"),
+    Metric("new_disk_write_share", "share of written bytes on added disks", "%", None, ".3g", 100.0),
+    Metric("failed_requests", "failed requests", "requests", "lower", ".4g"),
+    Metric("map_bytes", "memory of the allocation map", "KiB", "lower", ".3g", 2.0**-10),
+    Metric("written_map_bytes", "memory of the written maps", "KiB", "lower", ".3g", 2.0**-10),
     Metric("metadata_writes", "writes of map metadata", "writes", "lower", ".6g"),
 ]
 

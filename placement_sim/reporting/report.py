@@ -20,6 +20,7 @@ from placement_sim.reporting.tables import (
     ComparisonLike,
     cell,
     difference_rows,
+    notes_of,
     policies_of,
     policy_rows,
 )
@@ -31,6 +32,8 @@ LIMITS = (
     "a scenario that does not fit the system it stands for.",
     "Many metrics are shown and no interval is widened for their number: about one in twenty that "
     "leaves zero out does so by chance.",
+    "Latency is of finished requests only. A rule under which requests fail has fewer to serve, and its "
+    "latency can look better for that reason: read it with the failed requests.",
     "Requests in flight at the horizon are counted as in flight and have no latency. Under overload "
     "the latency therefore depends on the horizon.",
 )
@@ -59,45 +62,56 @@ def html_report(comparison: ComparisonLike) -> str:
         runs=int(table["runs"].max()),
         policies=policies_of(table),
         baseline=baseline,
-        findings=findings(differences),
+        findings=findings(table, differences),
         main=policy_rows(table),
         paired=difference_rows(differences) if len(differences) else [],
-        all_metrics=all_rows(table),
+        all_metrics=all_tables(table),
         pictures=pictures(table, differences),
-        limits=LIMITS,
+        limits=[*notes_of(comparison), *LIMITS],
         empty=EMPTY,
         pairing=PAIRED,
         manifest=json.dumps(comparison.manifest, indent=2, sort_keys=True, default=str),
     )
 
 
-def findings(differences: pd.DataFrame) -> list[str]:
-    """Say in a sentence a policy whether its mean latency differs from the baseline's."""
+def findings(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    """Say in a sentence a policy how its mean latency compares, and how many requests fail."""
+    failures = table[table["metric"] == "failed_requests"].set_index("policy")["best"].to_dict()
     sentences = []
     for _, row in differences[differences["metric"] == "latency_s_mean"].iterrows():
         low, high, best = (float(row[name]) * 1e3 for name in ("low", "high", "best"))
-        pair = f"{row['policy']} against {row['baseline']}"
-        span = f"95 % interval {low:+.4g} to {high:+.4g} ms"
+        span = f"95 % interval {low:+.3g} to {high:+.3g} ms"
         if not (math.isfinite(low) and math.isfinite(high)):
-            sentences.append(f"{pair}: one run, {best:+.4g} ms of mean latency; one run decides nothing.")
+            said = f"one run, {best:+.3g} ms of mean latency; one run decides nothing"
         elif low <= 0 <= high:
-            sentences.append(f"{pair}: mean latency is not told apart ({span}).")
+            said = f"mean latency is not told apart ({span})"
         else:
-            word = "lower" if best < 0 else "higher"
-            sentences.append(f"{pair}: mean latency is {word} by {abs(best):.4g} ms ({span}).")
+            said = f"mean latency is {'lower' if best < 0 else 'higher'} by {abs(best):.3g} ms ({span})"
+        mine, other = (float(failures.get(row[name], 0)) for name in ("policy", "baseline"))
+        if mine != other:
+            said += f"; failed requests a run: {mine:.4g} against {other:.4g}"
+        sentences.append(f"{row['policy']} against {row['baseline']}: {said}.")
     return sentences
 
 
-def all_rows(table: pd.DataFrame) -> list[list[str]]:
-    """Every metric in rows, policies in columns; the first row is the head."""
+def all_tables(table: pd.DataFrame, abreast: int = 4) -> list[list[list[str]]]:
+    """Every metric in rows, policies in columns, so many a table that it fits on paper.
+
+    The first row of a table is the head.
+    """
     policies = policies_of(table)
     present = [str(name) for name in table["metric"].drop_duplicates()]
     names = [name for name in METRICS if name in present] + [name for name in present if name not in METRICS]
-    rows = [["metric", *policies]]
     by_key = {(str(row["policy"]), str(row["metric"])): row for _, row in table.iterrows()}
-    for name in names:
-        rows.append([metric_of(name).axis, *(cell(by_key.get((policy, name)), name) for policy in policies)])
-    return rows
+    tables = []
+    for start in range(0, len(policies), abreast):
+        columns = policies[start : start + abreast]
+        rows = [["metric", *columns]]
+        for name in names:
+            cells = [cell(by_key.get((policy, name)), name) for policy in columns]
+            rows.append([metric_of(name).axis, *cells])
+        tables.append(rows)
+    return tables
 
 
 def pictures(table: pd.DataFrame, differences: pd.DataFrame) -> list[dict[str, str]]:

@@ -19,20 +19,22 @@ INTERVALS = ("latency_s_mean", "latency_s_p99")
 POINTS = {
     "no_space_time_s": "no space",
     "no_space_stranded_bytes": "stranded",
+    "failed_requests": "failed",
     "fill_spread": "spread",
     "map_bytes": "map",
 }
 HEADS = {"latency_s_mean": "mean latency", "latency_s_p99": "p99 latency"}
-DIFFERENCES = ("latency_s_mean", "latency_s_p99", "fill_spread", "no_space_stranded_bytes")
+DIFFERENCES = ("latency_s_mean", "latency_s_p99", "failed_requests", "fill_spread")
 EMPTY = (
-    "no space: time of the first no-space error, mean over the runs; 'never' = in no run. "
-    "stranded: free space on the object's disks at that moment; '-' = there was no such moment, or "
-    "the value cannot be computed. An interval of '-' needs at least two runs."
+    "no space: time of the first no-space error, mean over the runs that had one, (k/n) = in k of n runs, "
+    "'never' = in none. stranded: free space on the object's disks at that moment, '-' = there was no such "
+    "moment. failed: failed requests a run; latency is of finished requests only. spread: standard deviation "
+    "of the disks' fill. An interval of [-] needs at least two runs."
 )
 PAIRED = (
-    "policy minus baseline over the same arrivals, addresses and service draws. 'pairing gain': how many "
-    "times as many unpaired runs the same precision would take, (var a + var b) / var(a - b); 'exact' = the "
-    "difference is the same in every run; '-' = not defined."
+    "policy minus baseline over the same arrivals, addresses and service draws, in the runs in which both "
+    "have a value. 'variance saved': the part of the variance of the difference that the pairing removed, "
+    "below 0 where it added some; '-' = not defined."
 )
 
 
@@ -54,16 +56,33 @@ def cell(row: pd.Series | None, name: str, interval: bool = True) -> str:
         return "-"
     best = metric.show(float(row["best"]))
     if not interval or math.isnan(float(row["best"])):
-        return best
+        return best + _share(row) if name == "no_space_time_s" else best
     low, high = float(row["low"]), float(row["high"])
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{best} [-]"
     return f"{best} [{metric.show(low)}, {metric.show(high)}]"
 
 
+def _share(row: pd.Series) -> str:
+    """Say in how many of the runs it happened, where not in all."""
+    runs, censored = int(row.get("runs", 0)), int(row.get("censored", 0))
+    return f" ({runs}/{runs + censored})" if runs and censored else ""
+
+
+def notes_of(comparison: ComparisonLike) -> list[str]:
+    """Give what the comparison says about itself."""
+    return [str(note) for note in comparison.manifest.get("notes", ())]
+
+
 def _row(frame: pd.DataFrame, policy: str, metric: str) -> pd.Series | None:
     rows = frame[(frame["policy"] == policy) & (frame["metric"] == metric)]
     return rows.iloc[0] if len(rows) else None
+
+
+def unit_of(name: str, before: str = " ") -> str:
+    """Give the unit in brackets, for a head; a count needs none."""
+    unit = metric_of(name).unit
+    return "" if unit == "requests" else f"{before}({unit})"
 
 
 def policies_of(frame: pd.DataFrame) -> list[str]:
@@ -74,7 +93,7 @@ def policies_of(frame: pd.DataFrame) -> list[str]:
 def policy_rows(table: pd.DataFrame) -> list[list[str]]:
     """One row a policy, the first row is the head."""
     names = [*INTERVALS, *POINTS]
-    heads = [{**HEADS, **POINTS}[name] + f"\n({metric_of(name).unit})" for name in names]
+    heads = [{**HEADS, **POINTS}[name] + unit_of(name, "\n") for name in names]
     rows = [["policy", *heads]]
     for policy in policies_of(table):
         cells = [cell(_row(table, policy, name), name, name in INTERVALS) for name in names]
@@ -84,30 +103,24 @@ def policy_rows(table: pd.DataFrame) -> list[list[str]]:
 
 def difference_rows(differences: pd.DataFrame) -> list[list[str]]:
     """One row a policy and metric, the first row is the head."""
-    rows = [["policy", "metric", "difference [95 %]", "verdict", "pairing\ngain"]]
+    rows = [["policy", "metric", "difference [95 %]", "verdict", "variance\nsaved"]]
     for policy in policies_of(differences):
         for name in DIFFERENCES:
             row = _row(differences, policy, name)
             if row is None or math.isnan(float(row["best"])):
                 continue
-            label = f"{HEADS.get(name) or POINTS[name]} ({metric_of(name).unit})"
+            saved = float(row["variance_reduction"])
+            label = f"{HEADS.get(name) or POINTS[name]}{unit_of(name)}"
             rows.append(
                 [
                     policy,
                     label,
                     cell(row, name),
                     verdict(row, name),
-                    gain(float(row["variance_reduction"])),
+                    "-" if math.isnan(saved) else f"{saved:.0%}",
                 ]
             )
     return rows
-
-
-def gain(variance_reduction: float) -> str:
-    """Write what the pairing gained."""
-    if math.isnan(variance_reduction):
-        return "-"
-    return "exact" if math.isinf(variance_reduction) else f"{variance_reduction:.3g}x"
 
 
 def verdict(row: pd.Series, name: str) -> str:
@@ -158,6 +171,7 @@ def comparison_text(comparison: ComparisonLike) -> str:
     ]
     if runs == 1:
         parts.insert(1, "This is a single run a policy: it shows no interval and decides nothing.")
+    parts += [fill(f"Note: {note}", WIDTH) for note in notes_of(comparison)]
     if len(differences):
         parts += [
             f"Paired differences against {differences['baseline'].iloc[0]}",

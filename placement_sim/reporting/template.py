@@ -12,7 +12,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; max-width: 62rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; margin: 0.6rem 0; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #555; white-space: normal; }
@@ -61,9 +61,11 @@ pre { background: #f4f4f4; padding: 0.8rem; overflow-x: auto; font-size: 0.8rem;
 <p class="note">{{ pairing }}</p>
 {% endif %}
 <h2>All metrics</h2>
-{{ grid(all_metrics) }}
+{% for rows in all_metrics %}
+{{ grid(rows) }}
+{% endfor %}
 <p class="note">Mean over the runs and its 95 % interval. "-": no value, or no interval from these runs.
-"never": no run had a no-space error.</p>
+"never": no run had a no-space error. (k/n): in k of n runs.</p>
 <h2>Methods</h2>
 <p>Each rule was simulated with the same seeds. Random numbers are keyed by seed, entity and purpose, so
 within a replication every rule meets the same arrivals, addresses and service times. A difference is taken
