@@ -59,7 +59,9 @@ def read(file: Path, chunk: int = 65536, **more: str) -> list[tuple[int, int, in
     return [
         row
         for p in parts
-        for row in zip(p.time_ns.tolist(), p.kind.tolist(), p.offset_bytes.tolist(), p.size_bytes.tolist(), strict=True)
+        for row in zip(
+            p.time_ns.tolist(), p.kind.tolist(), p.offset_bytes.tolist(), p.size_bytes.tolist(), strict=True
+        )
     ]
 
 

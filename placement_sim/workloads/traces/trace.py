@@ -105,7 +105,9 @@ class Trace:
             yield Requests(elapsed * ns, rows.kind, rows.offset_bytes, rows.size_bytes, rows.device)
         self.skipped_rows = reading.skipped_rows
         if base is None:
-            raise TraceError(str(self.path), "there is no read, write or unmap in it", "give a trace with requests")
+            raise TraceError(
+                str(self.path), "there is no read, write or unmap in it", "give a trace with requests"
+            )
 
 
 def _sorted(reading: Reading, blocks: Iterator[Rows], window: int) -> Iterator[Rows]:
@@ -115,7 +117,9 @@ def _sorted(reading: Reading, blocks: Iterator[Rows], window: int) -> Iterator[R
     for piece in _cut(blocks, window):
         rows = _sort(piece if held is None else concatenate([held, piece]))
         if int(rows.ticks[0]) < last:
-            problem = f"time {rows.ticks[0]} is before {last}, out of order by more than the window of one chunk"
+            problem = (
+                f"time {rows.ticks[0]} is before {last}, out of order by more than the window of one chunk"
+            )
             cure = "sort the trace by time or read in larger chunks"
             raise reading.error(int(rows.place[0]), problem, cure)
         if held is None:
@@ -186,10 +190,14 @@ def open_trace(
             raise TraceError(str(path), f"format {format!r} is unknown", f"name one of {', '.join(FORMATS)}")
     if FORMATS[format].ns_per_tick is not None:
         if time_unit is not None:
-            raise TraceError(str(path), f"time_unit {time_unit!r} given, but {format} fixes it", "leave it out")
+            raise TraceError(
+                str(path), f"time_unit {time_unit!r} given, but {format} fixes it", "leave it out"
+            )
     elif time_unit is None:
         time_unit, guess = guess_time_unit(path)
         why = f"{why}; {guess}"
     elif time_unit not in NS_PER_UNIT:
-        raise TraceError(str(path), f"time_unit {time_unit!r} is unknown", f"give one of {', '.join(NS_PER_UNIT)}")
+        raise TraceError(
+            str(path), f"time_unit {time_unit!r} is unknown", f"give one of {', '.join(NS_PER_UNIT)}"
+        )
     return Trace(path, format, why, time_unit, skip_bad_rows)
