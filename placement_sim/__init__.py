@@ -1,1 +1,47 @@
-"""TODO."""
+"""A simulator of block placement on disks: which rule should decide where a block lives.
+
+Names are loaded when first used, so that ``import placement_sim`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from placement_sim.errors import InputError as InputError
+    from placement_sim.errors import PlacementSimError as PlacementSimError
+    from placement_sim.experiments.compare import Comparison as Comparison
+    from placement_sim.experiments.compare import compare as compare
+    from placement_sim.experiments.result import Result as Result
+    from placement_sim.experiments.run import run as run
+    from placement_sim.experiments.scenario import Scenario as Scenario
+    from placement_sim.policies import POLICIES as POLICIES
+    from placement_sim.policies.interface import PlacementPolicy as PlacementPolicy
+    from placement_sim.workloads.traces import read_trace as read_trace
+
+_HOMES = {
+    "Comparison": "experiments.compare",
+    "InputError": "errors",
+    "POLICIES": "policies",
+    "PlacementPolicy": "policies.interface",
+    "PlacementSimError": "errors",
+    "Result": "experiments.result",
+    "Scenario": "experiments.scenario",
+    "compare": "experiments.compare",
+    "read_trace": "workloads.traces",
+    "run": "experiments.run",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'placement_sim' has no attribute {name!r}")
+    value = getattr(import_module(f"placement_sim.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

@@ -99,6 +99,8 @@ def construct(key: str, factory: Callable[..., Any], table: Mapping[str, Any]) -
             raise MisfitError(f"{key}.{given}", f"{value!r}: {error}", "mend the value") from None
     try:
         return factory(**values)
+    except InputError as error:
+        raise MisfitError(key, error.problem, error.cure) from None
     except (ValueError, TypeError) as error:
         raise MisfitError(key, str(error), "mend the parameters") from None
 
@@ -436,9 +438,7 @@ class Scenario(_Part):
         return cls.from_dict(values, place=place, folder=folder)
 
     @classmethod
-    def from_dict(
-        cls, values: Mapping[str, Any], *, place: str = "scenario", folder: str | Path = "."
-    ) -> Scenario:
+    def from_dict(cls, values: Mapping[str, Any], *, place: str = "scenario", folder: str | Path = ".") -> Scenario:
         """Check plain values as a TOML file would hold them."""
         try:
             scenario = cls.model_validate(dict(values))
@@ -478,9 +478,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 def _toml_entry(key: str, value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "".join(
-            f"\n[[{key}]]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in row.items()) for row in value
-        )
+        return "".join(f"\n[[{key}]]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in row.items()) for row in value)
     return f"{key} = {_toml(value)}\n"
 
 

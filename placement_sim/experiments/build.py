@@ -1,0 +1,135 @@
+"""From a scenario to what a data path takes: a cluster, streams of requests, control events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from placement_sim.engine.datapath import DiskEvent, Stream
+from placement_sim.errors import InputError
+from placement_sim.experiments.scenario import DiskSpec, Scenario, SyntheticSpec, TraceSpec, WorkloadSpec
+from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
+from placement_sim.workloads.requests import Requests
+from placement_sim.workloads.synthetic import synthetic_requests
+from placement_sim.workloads.traces import Trace, open_trace, trace_requests
+
+TIB = 2**40
+WEIGHT_ONE = 0x10000
+
+
+def build_cluster(scenario: Scenario) -> Cluster:
+    """Make the cluster; a disk without a host gets one of its own, without a link."""
+    hosts = [
+        Host(
+            host.name,
+            host.failure_domain or host.name,
+            host.link.latency if host.link else 0,
+            host.link.bandwidth if host.link else 0.0,
+        )
+        for host in scenario.hosts
+    ]
+    index = {host.name: i for i, host in enumerate(hosts)}
+    disks = []
+    for spec in scenario.disks:
+        for name in spec.names:
+            if spec.host is None:
+                hosts.append(Host(f"host of {name}", f"host of {name}"))
+            disks.append(_disk(spec, name, index[spec.host] if spec.host else len(hosts) - 1))
+    objects = tuple(
+        StorageObjectSpec(
+            thing.name,
+            thing.size,
+            thing.block_size,
+            tuple(scenario.disk_indices(thing.disks)),
+            thing.mirrors,
+        )
+        for thing in scenario.objects
+    )
+    return Cluster(tuple(hosts), tuple(disks), objects)
+
+
+def _disk(spec: DiskSpec, name: str, host_index: int) -> Disk:
+    weight = spec.capacity / TIB if spec.weight is None else spec.weight
+    return Disk(
+        name,
+        host_index,
+        spec.capacity,
+        spec.law.make(),
+        channels=spec.law.channels,
+        prefilled_bytes=spec.prefilled_bytes,
+        min_free_bytes=spec.min_free,
+        weight=max(1, round(weight * WEIGHT_ONE)) if weight > 0 else 0,
+        present=spec.present,
+    )
+
+
+def build_events(scenario: Scenario) -> tuple[DiskEvent, ...]:
+    """Give the control events in order of time."""
+    index = {name: i for i, name in enumerate(scenario.disk_names)}
+    events = [DiskEvent(event.at, event.action, index[event.disk]) for event in scenario.events]
+    return tuple(sorted(events, key=lambda event: event.time_ns))
+
+
+def build_streams(scenario: Scenario, seed: int) -> list[Stream]:
+    """Make one lazy stream a workload; a trace is opened here, so that a bad one fails early."""
+    return [_stream(scenario, workload, seed) for workload in scenario.workloads]
+
+
+def _stream(scenario: Scenario, workload: WorkloadSpec, seed: int) -> Stream:
+    index = [thing.name for thing in scenario.objects].index(workload.object)
+    size = scenario.objects[index].size
+    if workload.trace is not None:
+        return Stream(workload.name, index, _traced(workload.trace, scenario, size))
+    drawn = workload.synthetic
+    assert drawn is not None
+    outstanding = drawn.closed.outstanding if drawn.closed else 0
+    return Stream(workload.name, index, _drawn(drawn, workload.name, seed, size), outstanding)
+
+
+def _drawn(drawn: SyntheticSpec, name: str, seed: int, size: int) -> Iterator[Requests]:
+    try:
+        return synthetic_requests(
+            seed=seed,
+            name=name,
+            count=drawn.requests,
+            object_bytes=size,
+            align_bytes=drawn.align,
+            sizes=drawn.size_shares,
+            read_share=drawn.read_share,
+            **drawn.make_laws(),
+        )
+    except ValueError as error:
+        raise InputError(f"workload {name!r}", str(error), "mend the workload") from None
+
+
+def trace_path(scenario: Scenario, trace: TraceSpec) -> Path:
+    """Give the path of a trace file, which a scenario names relative to itself."""
+    return scenario.folder / trace.file
+
+
+def _traced(spec: TraceSpec, scenario: Scenario, size: int) -> Iterator[Requests]:
+    trace = open_trace(trace_path(scenario, spec), spec.format)
+    span, devices = _look_through(trace) if spec.addresses == "scale" or isinstance(spec.device, int) else (1, [])
+    device = spec.device
+    if isinstance(device, int):
+        if not 0 <= device < len(devices):
+            cure = f"give 0 to {len(devices) - 1}, or a name"
+            raise InputError(str(trace.path), f"there is no device number {device}", cure)
+        device = devices[device]
+    return trace_requests(
+        trace,
+        speed_up=spec.speed_up,
+        start_s=spec.start / 1e9,
+        end_s=None if spec.end is None else spec.end / 1e9,
+        limit=spec.limit,
+        object_bytes=size,
+        addresses=spec.addresses,
+        device=device,
+        address_span_bytes=span if spec.addresses == "scale" else None,
+    )
+
+
+def _look_through(trace: Trace) -> tuple[int, list[str]]:
+    """Read a whole trace for its address range, which scaling needs, and its devices."""
+    span = max(int((chunk.offset_bytes + chunk.size_bytes).max()) for chunk in trace.chunks())
+    return span, list(trace.devices)

@@ -1,0 +1,202 @@
+"""Policies compared under common random numbers: intervals, and differences paired run by run.
+
+Replication r has one seed, whatever the policy; so arrivals, addresses and service draws are
+the same for all, and the difference within a replication is due to the policy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from placement_sim.errors import InputError
+from placement_sim.experiments.result import save_frames
+from placement_sim.experiments.run import resolve_policy, run
+from placement_sim.experiments.scenario import Scenario, near
+from placement_sim.experiments.statistics import Interval, paired_difference, t_interval
+from placement_sim.policies import POLICIES
+from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.randomness import stream_key
+
+WITHOUT_CHANCE = ("ssd", "table", "deterministic")
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison gives: frames and a manifest.
+
+    Parameters
+    ----------
+    table
+        policy, metric, low, best, high (95 % interval of the mean over the runs that have a
+        value), runs (how many have one), censored (how many have none: for no_space_time_s,
+        runs without a no-space error).
+    differences
+        policy, baseline, metric, low, best, high of policy minus baseline; runs (pairs);
+        variance_reduction (share of the variance that pairing removed) and
+        variance_reduction_factor (how many times as many unpaired runs it would take).
+    runs
+        policy, replication, seed and a column a metric.
+    notes
+        What to know before reading the numbers.
+    """
+
+    table: pd.DataFrame
+    differences: pd.DataFrame
+    runs: pd.DataFrame
+    manifest: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def save(self, folder: str | Path) -> Path:
+        """Write Parquet files and manifest.json; the same comparison gives the same bytes."""
+        frames = {"table": self.table, "differences": self.differences, "runs": self.runs}
+        return save_frames(folder, frames, self.manifest)
+
+
+def replication_seed(seed: int, replication: int) -> int:
+    """Give the seed of one replication, the same for every policy.
+
+    Examples
+    --------
+    >>> replication_seed(1, 0) == replication_seed(1, 0) != replication_seed(1, 1)
+    True
+    """
+    return stream_key(seed, "replication", str(replication)) % 2**32
+
+
+def compare(
+    scenario: Scenario,
+    policies: Sequence[str | PlacementPolicy] | None = None,
+    replications: int = 10,
+    baseline: str | None = None,
+    *,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run each policy in each replication.
+
+    Parameters
+    ----------
+    policies
+        Names or objects; None is every policy in POLICIES.
+    baseline
+        The policy that the others are compared with; None is the first.
+    progress
+        Called after each run with runs done, runs in all and the policy's name.
+
+    Raises
+    ------
+    InputError
+        No replications, a policy unknown or given twice, or bad input to a run.
+    """
+    if replications < 1:
+        raise InputError("replications", f"{replications} is below 1", "give 1 or more")
+    seed = scenario.seed if seed is None else seed
+    if seed < 0:
+        raise InputError("seed", f"{seed} is negative", "give a seed of 0 or more")
+    chosen = [resolve_policy(scenario, policy) for policy in (POLICIES if policies is None else policies)]
+    names = [policy.name for policy in chosen]
+    baseline = _check_names(names, baseline)
+    rows: list[dict[str, Any]] = []
+    manifests: dict[str, dict[str, Any]] = {}
+    for replication in range(replications):
+        run_seed = replication_seed(seed, replication)
+        for policy in chosen:
+            result = run(scenario, seed=run_seed, policy=policy)
+            manifests.setdefault(policy.name, result.manifest)
+            rows.append({"policy": policy.name, "replication": replication, "seed": run_seed, **result.summary})
+            if progress:
+                progress(len(rows), replications * len(chosen), policy.name)
+    runs = pd.DataFrame(rows)
+    shared = dict(manifests[names[0]])
+    del shared["policy"]
+    shared |= {
+        "seed": seed,
+        "replications": replications,
+        "baseline": baseline,
+        "policies": [manifests[name]["policy"] for name in names],
+        "notes": list(notes(scenario)),
+    }
+    return Comparison(
+        estimate_table(runs, names), difference_table(runs, names, baseline), runs, shared, notes(scenario)
+    )
+
+
+def _check_names(names: list[str], baseline: str | None) -> str:
+    if not names:
+        raise InputError("policies", "none is given", "name at least one")
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError("policies", f"{name!r} is given twice", "give each policy once")
+    if baseline is not None and baseline not in names:
+        raise InputError("baseline", f"{baseline!r} is not compared", near(baseline, names))
+    return baseline or names[0]
+
+
+def notes(scenario: Scenario) -> tuple[str, ...]:
+    """Say what chance the replications hold, where it is less than a reader may think."""
+    if any(workload.synthetic for workload in scenario.workloads):
+        return ()
+    if all(disk.law.kind in WITHOUT_CHANCE for disk in scenario.disks):
+        return (
+            "Requests are recorded and service times hold no chance: replications differ only in the "
+            "policy's own draws, and a rule without draws gives the same run each time.",
+        )
+    return ("Requests are recorded: replications differ only in service draws and the policy's own.",)
+
+
+def _metrics(runs: pd.DataFrame) -> list[str]:
+    return [str(name) for name in runs.columns if name not in ("policy", "replication", "seed")]
+
+
+def _bounds(interval: Interval) -> dict[str, float]:
+    single = math.isinf(interval.low)
+    return {
+        "low": math.nan if single else interval.low,
+        "best": interval.best,
+        "high": math.nan if single else interval.high,
+    }
+
+
+NOTHING = {"low": math.nan, "best": math.nan, "high": math.nan}
+
+
+def estimate_table(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Give the interval of each policy and metric over the runs that have a value."""
+    rows = []
+    for name in names:
+        mine = runs[runs["policy"] == name]
+        for metric in _metrics(runs):
+            values = mine[metric].to_numpy(dtype=np.float64)
+            finite = values[np.isfinite(values)]
+            bounds = _bounds(t_interval(finite)) if len(finite) else NOTHING
+            censored = len(values) - len(finite)
+            rows.append({"policy": name, "metric": metric, **bounds, "runs": len(finite), "censored": censored})
+    return pd.DataFrame(rows)
+
+
+def difference_table(runs: pd.DataFrame, names: Sequence[str], baseline: str) -> pd.DataFrame:
+    """Give policy minus baseline over the replications in which both have a value."""
+    columns = ["policy", "baseline", "metric", "low", "best", "high", "runs"]
+    columns += ["variance_reduction", "variance_reduction_factor"]
+    rows = []
+    base = runs[runs["policy"] == baseline]
+    for name in names:
+        mine = runs[runs["policy"] == name]
+        for metric in _metrics(runs) if name != baseline else ():
+            a, b = mine[metric].to_numpy(dtype=np.float64), base[metric].to_numpy(dtype=np.float64)
+            both = np.isfinite(a) & np.isfinite(b)
+            bounds, factor = NOTHING, math.nan
+            if both.any():
+                found = paired_difference(a[both], b[both])
+                bounds, factor = _bounds(found.interval), found.variance_reduction
+            share = 1 - 1 / factor if factor > 0 else math.nan
+            rows.append((name, baseline, metric, *bounds.values(), int(both.sum()), share, factor))
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,15 @@
+"""The demonstration: six rules on recorded I/O over disks that start unequal."""
+
+from __future__ import annotations
+
+from placement_sim.experiments.compare import Comparison, Progress, compare
+from placement_sim.experiments.scenario import Scenario, data_folder
+
+POLICIES_SHOWN = ("most_free", "stripe", "round_robin", "d_choices", "least_queue", "straw2")
+REPLICATIONS = 3
+
+
+def demo(replications: int = REPLICATIONS, progress: Progress | None = None) -> Comparison:
+    """Compare the six rules; the first is the baseline."""
+    scenario = Scenario.from_toml(data_folder() / "scenarios" / "unequal_disks.toml")
+    return compare(scenario, POLICIES_SHOWN, replications, progress=progress)

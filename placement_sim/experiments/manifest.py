@@ -1,0 +1,76 @@
+"""What made a result: scenario, seed, versions, digests of code and traces. No dates, so that bytes repeat."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from placement_sim.experiments.build import trace_path
+from placement_sim.experiments.scenario import Scenario
+from placement_sim.policies.interface import PlacementPolicy
+
+FORMAT = 1
+LIBRARIES = ("placement_sim", "numpy", "pandas", "simpy", "numba", "pyarrow")
+MODEL_FOLDERS = ("model", "policies", "workloads", "upgrades", "engine", "experiments")
+
+
+def manifest(scenario: Scenario, seed: int, policy: PlacementPolicy) -> dict[str, Any]:
+    """Describe one run with plain values."""
+    return {
+        "format": FORMAT,
+        "scenario": scenario.to_dict(),
+        "seed": seed,
+        "policy": policy_identity(policy),
+        "versions": versions(),
+        "code_sha256": code_digest(),
+        "traces_sha256": trace_digests(scenario),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of Python and of the libraries that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@cache
+def code_digest() -> str:
+    """Digest the sources that decide numbers; text and pictures of reports do not count."""
+    package = Path(__file__).resolve().parents[1]
+    paths = [path for folder in MODEL_FOLDERS for path in (package / folder).rglob("*.py")]
+    digest = hashlib.sha256()
+    for path in sorted([*paths, *package.glob("*.py")]):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def trace_digests(scenario: Scenario) -> dict[str, str]:
+    """Digest each trace file, under the name that the scenario gives it."""
+    traces = [workload.trace for workload in scenario.workloads if workload.trace]
+    return {trace.file: file_digest(trace_path(scenario, trace)) for trace in traces}
+
+
+def file_digest(path: Path) -> str:
+    """Digest a file of any size."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def policy_identity(policy: PlacementPolicy) -> dict[str, Any]:
+    """Name a policy, its parameters, and the digest of its rule's source where there is one."""
+    try:
+        source = hashlib.sha256(inspect.getsource(policy.choose).encode()).hexdigest()
+    except (OSError, TypeError):
+        source = "unknown"
+    return {"name": policy.name, "parameters": dict(policy.parameters), "choose_sha256": source}

@@ -1,0 +1,263 @@
+"""What a run gives back: frames whose columns are all listed in COLUMNS, a summary, a manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from placement_sim.engine.datapath import DiskEvent, Outcome
+from placement_sim.engine.histogram import percentile_ns
+from placement_sim.errors import InputError
+from placement_sim.model.cluster import Cluster
+from placement_sim.workloads.requests import KIND_NAMES
+
+NS = 1e-9
+STATUS_NAMES = ("done", "no_space", "offline")
+FRAMES = ("disks", "objects", "requests", "timeline", "events")
+
+
+class Column(NamedTuple):
+    """What a column means, its unit ("" for none) and its dtype."""
+
+    meaning: str
+    unit: str
+    dtype: str
+
+
+COLUMNS: dict[str, Column] = {
+    "disk": Column("name of the disk", "", "str"),
+    "host": Column("name of the disk's host", "", "str"),
+    "object": Column("name of the storage object", "", "str"),
+    "workload": Column("name of the workload", "", "str"),
+    "kind": Column("read, write or unmap", "", "str"),
+    "status": Column("done, no_space or offline", "", "str"),
+    "action": Column("what happened to the disk", "", "str"),
+    "added": Column("the disk joined after the start", "", "bool"),
+    "number": Column("number of the request within its workload", "", "int64"),
+    "time_s": Column("simulated time; in the timeline, of the window's end", "s", "float64"),
+    "issued_s": Column("time at which the request was issued", "s", "float64"),
+    "latency_s": Column("time from issue to completion", "s", "float64"),
+    "capacity_bytes": Column("capacity of the disk", "bytes", "int64"),
+    "used_bytes": Column("used space, foreign data included", "bytes", "int64"),
+    "fill": Column("used space as a share of the capacity", "1", "float64"),
+    "operations": Column("finished operations", "operations", "int64"),
+    "read_bytes": Column("bytes read from the disk", "bytes", "int64"),
+    "written_bytes": Column("bytes written to the disk", "bytes", "int64"),
+    "utilisation": Column("busy time as a share of channels x time", "1", "float64"),
+    "queue_requests": Column("requests waiting or in service at the window's end", "requests", "int64"),
+    "queue_requests_mean": Column("requests waiting or in service, mean over time", "requests", "float64"),
+    "sojourn_s_mean": Column("mean time of a finished operation at the disk", "s", "float64"),
+    "written_blocks": Column("blocks of the object's components on the disk", "blocks", "int64"),
+    "window_requests": Column("requests of the whole cluster finished in the window", "requests", "int64"),
+    "window_latency_s_mean": Column("mean latency of those requests", "s", "float64"),
+}
+
+
+def make_frame(values: Mapping[str, Any]) -> pd.DataFrame:
+    """Make a frame whose columns, with their dtypes, are listed in COLUMNS."""
+    return pd.DataFrame({name: pd.Series(data, dtype=COLUMNS[name].dtype) for name, data in values.items()})
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run. A single run says nothing about chance: `compare` gives intervals.
+
+    `requests` has rows only where they were asked for.
+    """
+
+    summary: pd.Series
+    disks: pd.DataFrame
+    objects: pd.DataFrame
+    requests: pd.DataFrame
+    timeline: pd.DataFrame
+    events: pd.DataFrame
+    manifest: dict[str, Any]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write Parquet files and manifest.json; the same result gives the same bytes."""
+        frames = {name: getattr(self, name) for name in FRAMES}
+        frames["summary"] = self.summary.rename_axis("metric").rename("value").reset_index()
+        return save_frames(folder, frames, self.manifest)
+
+
+def save_frames(folder: str | Path, frames: Mapping[str, pd.DataFrame], manifest: dict[str, Any]) -> Path:
+    """Write frames as Parquet and the manifest, last, as JSON."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in frames.items():
+            rows.to_parquet(folder / f"{name}.parquet", index=False)
+        text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+        (folder / "manifest.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(str(folder), f"cannot write: {reason}", "name a folder that can be written") from None
+    return folder
+
+
+def make_result(
+    cluster: Cluster,
+    workloads: list[str],
+    events: tuple[DiskEvent, ...],
+    outcome: Outcome,
+    manifest: dict[str, Any],
+) -> Result:
+    """Turn an outcome into frames."""
+    added = {event.disk_index for event in events if event.action == "add_disk"}
+    disks = _disks(cluster, outcome, added)
+    present = [disk.present or i in added for i, disk in enumerate(cluster.disks)]
+    return Result(
+        summarise(outcome, disks[present]),
+        disks,
+        _objects(cluster, outcome),
+        _requests(workloads, outcome),
+        _timeline(cluster, outcome),
+        _events(cluster, events, outcome),
+        manifest,
+    )
+
+
+def _seconds(outcome: Outcome) -> float:
+    return max(1, outcome.end_ns - outcome.start_ns) * NS
+
+
+def _disks(cluster: Cluster, outcome: Outcome, added: set[int]) -> pd.DataFrame:
+    channels = np.array([disk.channels for disk in cluster.disks])
+    span_ns = max(1, outcome.end_ns - outcome.start_ns)
+    operations = outcome.operations
+    sojourn = np.where(operations > 0, outcome.sojourn_sum_ns * NS / np.maximum(operations, 1), np.nan)
+    return make_frame(
+        {
+            "disk": [disk.name for disk in cluster.disks],
+            "host": [cluster.hosts[disk.host_index].name for disk in cluster.disks],
+            "added": [i in added for i in range(len(cluster.disks))],
+            "capacity_bytes": outcome.capacity_bytes,
+            "used_bytes": outcome.used_bytes,
+            "fill": outcome.used_bytes / outcome.capacity_bytes,
+            "operations": operations,
+            "read_bytes": outcome.read_bytes,
+            "written_bytes": outcome.written_bytes,
+            "utilisation": outcome.busy_ns / (channels * span_ns),
+            "queue_requests_mean": outcome.queue_area_ns / span_ns,
+            "sojourn_s_mean": sojourn,
+        }
+    )
+
+
+def _objects(cluster: Cluster, outcome: Outcome) -> pd.DataFrame:
+    rows = [(i, disk) for i, thing in enumerate(cluster.objects) for disk in thing.disks]
+    return make_frame(
+        {
+            "object": [cluster.objects[i].name for i, _ in rows],
+            "disk": [cluster.disks[disk].name for _, disk in rows],
+            "written_blocks": [int(outcome.written_blocks[i, disk]) for i, disk in rows],
+        }
+    )
+
+
+def _requests(workloads: list[str], outcome: Outcome) -> pd.DataFrame:
+    records = outcome.records
+    if records is None:
+        return make_frame({key: [] for key in ("workload", "number", "kind", "issued_s", "latency_s", "status")})
+    return make_frame(
+        {
+            "workload": np.array(workloads, dtype=object)[records.stream],
+            "number": records.number,
+            "kind": np.array(KIND_NAMES, dtype=object)[records.kind],
+            "issued_s": records.issued_ns * NS,
+            "latency_s": records.latency_ns * NS,
+            "status": np.array(STATUS_NAMES, dtype=object)[records.status],
+        }
+    )
+
+
+def _timeline(cluster: Cluster, outcome: Outcome) -> pd.DataFrame:
+    windows, disks = outcome.windows, len(cluster.disks)
+    count = len(windows.end_ns)
+    starts = np.concatenate(([outcome.start_ns], windows.end_ns))[:count]
+    span = np.maximum(1, windows.end_ns - starts)[:, None]
+    channels = np.array([disk.channels for disk in cluster.disks])
+    finished = np.diff(windows.finished_requests, prepend=0)
+    latency = np.diff(windows.latency_sum_ns, prepend=0) * NS
+    zero = np.zeros((1, disks), dtype=np.int64)
+    area = np.diff(windows.queue_area_ns.reshape(count, disks), axis=0, prepend=zero)
+    busy = np.diff(windows.busy_ns.reshape(count, disks), axis=0, prepend=zero)
+    used = windows.used_bytes.reshape(count, disks)
+    mean = np.where(finished > 0, latency / np.maximum(finished, 1), np.nan)
+    return make_frame(
+        {
+            "time_s": np.repeat(windows.end_ns * NS, disks),
+            "disk": [disk.name for disk in cluster.disks] * count,
+            "used_bytes": used.ravel(),
+            "fill": (used / outcome.capacity_bytes).ravel(),
+            "utilisation": (busy / span / channels).ravel(),
+            "queue_requests": windows.queue_requests.ravel(),
+            "queue_requests_mean": (area / span).ravel(),
+            "window_requests": np.repeat(finished, disks),
+            "window_latency_s_mean": np.repeat(mean, disks),
+        }
+    )
+
+
+def _events(cluster: Cluster, events: tuple[DiskEvent, ...], outcome: Outcome) -> pd.DataFrame:
+    rows = [(e.time_ns, e.action, cluster.disks[e.disk_index].name) for e in events if e.time_ns <= outcome.end_ns]
+    if outcome.no_space is not None:
+        index = outcome.no_space.disk_index
+        rows.append((outcome.no_space.time_ns, "no_space", cluster.disks[index].name if index >= 0 else ""))
+    rows.sort(key=lambda row: row[0])
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    times = np.array(columns[0], dtype=np.int64) * NS
+    return make_frame({"time_s": times, "action": list(columns[1]), "disk": list(columns[2])})
+
+
+def summarise(outcome: Outcome, disks: pd.DataFrame) -> pd.Series:
+    """Give the run's numbers, float64; NaN where there is none, such as the time of no no-space error.
+
+    Parameters
+    ----------
+    disks
+        Rows of the disks that were present at some time.
+    """
+    values: dict[str, float] = {}
+    for prefix, rows in (("", slice(0, 2)), ("read_", slice(0, 1)), ("write_", slice(1, 2))):
+        values |= _latencies(prefix, outcome.histogram[rows].sum(axis=0), int(outcome.latency_sum_ns[rows].sum()))
+    counts, seconds, no_space = outcome.counts, _seconds(outcome), outcome.no_space
+    written = float(disks["written_bytes"].sum())
+    on_added = float(disks["written_bytes"][disks["added"]].sum())
+    maps = outcome.map_bytes
+    written_map = sum(size for name, size in maps.items() if "written" in name)
+    values |= {
+        "throughput_requests_per_s": counts["finished"] / seconds,
+        "throughput_bytes_per_s": (float(disks["read_bytes"].sum()) + written) / seconds,
+        "utilisation_mean": float(disks["utilisation"].mean()),
+        "utilisation_max": float(disks["utilisation"].max()),
+        "queue_requests_mean": float(disks["queue_requests_mean"].mean()),
+        "fill_spread": float(disks["fill"].std(ddof=0)),
+        "fill_max": float(disks["fill"].max()),
+        "fill_min": float(disks["fill"].min()),
+        "no_space_time_s": no_space.time_ns * NS if no_space else np.nan,
+        "no_space_stranded_bytes": float(no_space.stranded_bytes) if no_space else np.nan,
+        "finished_requests": counts["finished"],
+        "failed_requests": counts["failed_no_space"] + counts["failed_offline"],
+        "in_flight_requests": counts["in_flight"],
+        "map_bytes": sum(maps.values()) - written_map,
+        "written_map_bytes": written_map,
+        "metadata_writes": counts["metadata_writes"],
+        "new_disk_write_share": on_added / written if written and bool(disks["added"].any()) else np.nan,
+    }
+    return pd.Series(values, dtype="float64", name="value")
+
+
+def _latencies(prefix: str, row: Any, sum_ns: int) -> dict[str, float]:
+    count = int(row.sum())
+    values = {f"{prefix}latency_s_mean": sum_ns * NS / count if count else np.nan}
+    for name, q in (("p50", 50.0), ("p95", 95.0), ("p99", 99.0), ("p999", 99.9)):
+        found = percentile_ns(row, q)
+        values[f"{prefix}latency_s_{name}"] = np.nan if found is None else found * NS
+    return values
