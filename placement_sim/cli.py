@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from placement_sim.experiments.compare import Comparison
     from placement_sim.policies.interface import PlacementPolicy
 
+INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
 app = typer.Typer(
     help="Simulate block placement on disks.",
     no_args_is_help=True,
@@ -43,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        print("placement-sim: interrupted", file=sys.stderr)
-        return 130
+        status = INTERRUPTED
     except (InvariantError, PolicyError) as error:
         print(f"placement-sim: the run failed: {_line(error)}", file=sys.stderr)
         return 1
@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if text := message():
             print(f"placement-sim: {_line(text)}", file=sys.stderr)
         return 2
+    if status == INTERRUPTED:
+        print("placement-sim: interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0
 
 

@@ -317,8 +317,11 @@ class SyntheticSpec(_Part):
 
     @property
     def size_shares(self) -> list[tuple[int, float]]:
-        """Sizes in bytes with their shares."""
-        return [(entry.size, entry.share) for entry in self.sizes or ()] or [(self.size or 4096, 1.0)]
+        """Sizes in bytes with their shares, which are made to sum to 1."""
+        if self.size is not None:
+            return [(self.size, 1.0)]
+        total = sum(entry.share for entry in self.sizes or ())
+        return [(entry.size, entry.share / total) for entry in self.sizes or ()]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
