@@ -65,20 +65,24 @@ def simulate(
 
     path = ReferenceDataPath(env, cluster, policy, seed, record_requests=record_requests, on_no_space=stop)
     samples: list[dict[str, Ints | int]] = []
-    env.process(_sampler(env, path, window_ns, samples))
-    if warm_up_ns:
-        env.process(_warm_up(env, path, warm_up_ns))
+    env.process(_sampler(env, path, warm_up_ns, window_ns, samples))
     env.process(_disk_events(env, path, sorted(events, key=lambda event: event.time_ns)))
     ends = env.all_of([path.start_stream(stream) for stream in streams])
     end = ends if horizon_ns is None else env.timeout(horizon_ns)
     env.run(until=env.any_of([stopped, end]))
-    samples.append(_sample(env, path))
+    if env.now < warm_up_ns:
+        path.reset_counters()  # ended within the warm-up: nothing counts
+    if not samples or samples[-1]["end_ns"] < env.now:
+        samples.append(_sample(env, path))
     return _outcome(env, path, warm_up_ns, samples)
 
 
 def _sampler(
-    env: Clock, path: ReferenceDataPath, window_ns: int, samples: list[dict[str, Ints | int]]
+    env: Clock, path: ReferenceDataPath, warm_up_ns: int, window_ns: int, samples: list[dict[str, Ints | int]]
 ) -> Generator[simpy.Event, None, None]:
+    if warm_up_ns:
+        yield env.timeout(warm_up_ns)
+        path.reset_counters()
     while True:
         yield env.timeout(window_ns)
         samples.append(_sample(env, path))
@@ -92,11 +96,6 @@ def _sample(env: Clock, path: ReferenceDataPath) -> dict[str, Ints | int]:
     sample["finished_requests"] = path.counts["finished"]
     sample["latency_sum_ns"] = sum(path.latency_sum_ns)
     return sample
-
-
-def _warm_up(env: Clock, path: ReferenceDataPath, warm_up_ns: int) -> Generator[simpy.Event, None, None]:
-    yield env.timeout(warm_up_ns)
-    path.reset_counters()
 
 
 def _disk_events(
