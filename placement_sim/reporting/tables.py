@@ -17,7 +17,7 @@ from placement_sim.reporting.metrics import metric_of
 WIDTH = 100
 INTERVALS = ("latency_s_mean", "latency_s_p99")
 POINTS = {
-    "no_space_time_s": "no space",
+    "no_space_time_s": "no\nspace",
     "no_space_stranded_bytes": "stranded",
     "failed_requests": "failed",
     "fill_spread": "spread",
