@@ -98,6 +98,7 @@ def elsewhere(code: str) -> str:
 def test_metrics_are_described_once_and_show_their_unit() -> None:
     assert all(name == metric.name for name, metric in METRICS.items())
     assert METRICS["latency_s_mean"].show(0.0125) == "12.5"
+    assert METRICS["latency_s_p99"].show(2.3746) == "2375"
     assert METRICS["fill_spread"].show(0.61) == "61"
     assert METRICS["no_space_time_s"].show(NAN) == "never"
     assert metric_of("own_metric").axis == "own_metric"

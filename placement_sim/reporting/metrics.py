@@ -46,8 +46,11 @@ class Metric:
     absent: str = "-"
 
     def show(self, value: float) -> str:
-        """Write one stored value without its unit."""
-        return self.absent if math.isnan(value) else format(value * self.scale, self.format)
+        """Write one stored value without its unit; from 1000 on in whole numbers, not with an exponent."""
+        if math.isnan(value):
+            return self.absent
+        shown = value * self.scale
+        return format(shown, ".0f" if 1e3 <= abs(shown) < 1e9 else self.format)
 
     @property
     def axis(self) -> str:

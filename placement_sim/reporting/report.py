@@ -80,13 +80,13 @@ def findings(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     sentences = []
     for _, row in differences[differences["metric"] == "latency_s_mean"].iterrows():
         low, high, best = (float(row[name]) * 1e3 for name in ("low", "high", "best"))
-        span = f"95 % interval {low:+.3g} to {high:+.3g} ms"
+        span = f"95 % interval {low:+.4g} to {high:+.4g} ms"
         if not (math.isfinite(low) and math.isfinite(high)):
             said = f"one run, {best:+.3g} ms of mean latency; one run decides nothing"
         elif low <= 0 <= high:
             said = f"mean latency is not told apart ({span})"
         else:
-            said = f"mean latency is {'lower' if best < 0 else 'higher'} by {abs(best):.3g} ms ({span})"
+            said = f"mean latency is {'lower' if best < 0 else 'higher'} by {abs(best):.4g} ms ({span})"
         mine, other = (float(failures.get(row[name], 0)) for name in ("policy", "baseline"))
         if mine != other:
             said += f"; failed requests a run: {mine:.4g} against {other:.4g}"

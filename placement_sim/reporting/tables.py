@@ -117,7 +117,7 @@ def difference_rows(differences: pd.DataFrame) -> list[list[str]]:
                     label,
                     cell(row, name),
                     verdict(row, name),
-                    "-" if math.isnan(saved) else f"{saved:.0%}",
+                    "-" if math.isnan(saved) else f"{saved:z.0%}",
                 ]
             )
     return rows
