@@ -76,9 +76,7 @@ def worlds(draw):
             max_size=6,
         )
     )
-    events += [
-        DiskEvent(draw(st.integers(0, 60)) * TICK, "add_disk", i) for i in range(disk_count) if i not in first
-    ]
+    events += [DiskEvent(draw(st.integers(0, 60)) * TICK, "add_disk", i) for i in range(disk_count) if i not in first]
     return SimpleNamespace(
         cluster=Cluster(hosts, disks, objects),
         streams=chunks,
