@@ -32,7 +32,18 @@ _HOMES = {
     "read_trace": "workloads.traces",
     "run": "experiments.run",
 }
-__all__ = list(_HOMES)
+__all__ = [
+    "POLICIES",
+    "Comparison",
+    "InputError",
+    "PlacementPolicy",
+    "PlacementSimError",
+    "Result",
+    "Scenario",
+    "compare",
+    "read_trace",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

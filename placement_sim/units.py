@@ -138,9 +138,7 @@ def _base_amount(value: str | int | float, noun: str, units: Mapping[str, Decima
     return base
 
 
-def _split(
-    value: str | int | float, noun: str, units: Mapping[str, Decimal], example: str
-) -> tuple[Decimal, Decimal]:
+def _split(value: str | int | float, noun: str, units: Mapping[str, Decimal], example: str) -> tuple[Decimal, Decimal]:
     """Split `value` into its amount and the factor of its unit."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"{noun} {value!r} is neither a number nor text; write for example {example!r}")

@@ -29,6 +29,7 @@ class Placement:
         self.space = Space(cluster)
         self.objects = [StorageObject(spec, disk_count) for spec in cluster.objects]
         self._policy = policy
+        self.needs_map = policy.needs_map
         self._parameters = tuple(policy.parameters.values())
         self._state = [0] * policy.state_size(disk_count)
         self._queue_requests = queue_requests

@@ -125,7 +125,9 @@ def _outcome(
     space = path.space
     check_all(path.objects, space.used_bytes, space.reserved_bytes, path.counts["in_flight"])
     arrays = path.arrays()
-    path.counts["metadata_writes"] = path.metadata_writes() - path.metadata_writes_before
+    # A computed owner needs no map of the parent; the components' maps are there all the same (thin objects).
+    needs_map = path.placement.needs_map
+    path.counts["metadata_writes"] = (path.metadata_writes() - path.metadata_writes_before) if needs_map else 0
     written = np.zeros((len(path.objects), len(path.disks)), np.int64)
     for row, tree in enumerate(path.objects):
         for leg in tree.legs:
@@ -147,7 +149,7 @@ def _outcome(
         sojourn_sum_ns=arrays["sojourn_sum_ns"],
         written_blocks=written,
         map_bytes={
-            "allocation_map_bytes": sum(tree.parent_map_bytes() for tree in path.objects),
+            "allocation_map_bytes": sum(tree.parent_map_bytes() for tree in path.objects) if needs_map else 0,
             "written_map_bytes": sum(tree.written_map_bytes() for tree in path.objects),
         },
         no_space=path.no_space,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from placement_sim.engine.datapath import DiskEvent, Stream
 from placement_sim.errors import InputError
-from placement_sim.experiments.scenario import DiskSpec, Scenario, SyntheticSpec, TraceSpec, WorkloadSpec
+from placement_sim.experiments.parts import DiskSpec, SyntheticSpec, TraceSpec, WorkloadSpec
+from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
 from placement_sim.workloads.requests import Requests
 from placement_sim.workloads.synthetic import synthetic_requests

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.errors import InputError
+from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import save_frames
 from placement_sim.experiments.run import resolve_policy, run
-from placement_sim.experiments.scenario import Scenario, near
+from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.statistics import Interval, paired_difference, t_interval
 from placement_sim.policies import POLICIES
 from placement_sim.policies.interface import PlacementPolicy

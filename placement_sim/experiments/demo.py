@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from placement_sim.experiments.compare import Comparison, Progress, compare
-from placement_sim.experiments.scenario import Scenario, data_folder
+from placement_sim.experiments.parts import data_folder
+from placement_sim.experiments.scenario import Scenario
 
 POLICIES_SHOWN = ("most_free", "stripe", "round_robin", "d_choices", "least_queue", "straw2")
 REPLICATIONS = 3

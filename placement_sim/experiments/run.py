@@ -5,8 +5,9 @@ from __future__ import annotations
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_events, build_streams
 from placement_sim.experiments.manifest import manifest
+from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import Result, make_result
-from placement_sim.experiments.scenario import Scenario, near
+from placement_sim.experiments.scenario import Scenario
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 

@@ -187,9 +187,7 @@ def batch_means(values: npt.ArrayLike, batch_count: int) -> Floats:
     """
     sample = _sample(values)
     if not 1 <= batch_count <= len(sample):
-        raise ValueError(
-            f"batch_count {batch_count} is not between 1 and {len(sample)}, the number of values"
-        )
+        raise ValueError(f"batch_count {batch_count} is not between 1 and {len(sample)}, the number of values")
     size = len(sample) // batch_count
     means: Floats = sample[len(sample) - size * batch_count :].reshape(batch_count, size).mean(axis=1)
     return means

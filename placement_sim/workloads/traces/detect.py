@@ -21,6 +21,8 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ("spc", r"\d+,\d+,\d+,[rRwW],[0-9.]+(,.*)?", "R or W in the fourth of at least five fields"),
     ("tencent", r"\d+,\d+,\d+,[01],\d+", "five whole numbers with 0 or 1 in the fourth"),
     ("disksim", r"\d+ +\d+ +\d+ +\d+ +[01]", "five whole numbers between blanks, the last 0 or 1"),
+    ("blkparse", r"\d+,\d+ +\d+ +\d+ +\d+\.\d+ +\d+ +[A-Za-z]{1,2} +[A-Z]+( .*)?", "the first line is an event"),
+    ("blkparse", r"Input file .* added", "the first line names an input file as blkparse does"),
 )
 
 

@@ -40,9 +40,7 @@ def _read(reading: Reading, rows: int, version: int) -> Iterator[Rows]:
         mixed = block.find(b"fio version ")
         if mixed == 0 or (mixed > 0 and block[mixed - 1 : mixed] == b"\n"):
             place = line + block.count(b"\n", 0, mixed)
-            raise reading.error(
-                place, "a second iolog begins here", "split the file at its 'fio version' lines"
-            )
+            raise reading.error(place, "a second iolog begins here", "split the file at its 'fio version' lines")
         extra = version - 2
         frame, checker = split_lines(reading, line, block, " ", (2 + extra, 4 + extra))
         if not len(frame):

@@ -31,9 +31,7 @@ class _Footprint:
         for device in np.unique(chunk.device[data]).tolist():
             mine = data & (chunk.device == device)
             old = self.runs.get(device, (np.zeros(0, np.int64), np.zeros(0, np.int64)))
-            self.runs[device] = _merge(
-                np.concatenate([old[0], first[mine]]), np.concatenate([old[1], end[mine]])
-            )
+            self.runs[device] = _merge(np.concatenate([old[0], first[mine]]), np.concatenate([old[1], end[mine]]))
 
     def blocks(self) -> int:
         return sum(int((end - start).sum()) for start, end in self.runs.values())

@@ -63,9 +63,7 @@ def trace_requests(
     _check(trace, object_bytes, speed_up, (start_s, end_s), limit, addresses, address_span_bytes)
     start_ns = 0 if start_s is None else round(start_s * 1e9)
     end_ns = MAX_INT64 if end_s is None else round(end_s * 1e9)
-    return _stream(
-        trace, object_bytes, speed_up, (start_ns, end_ns), limit, addresses, device, address_span_bytes
-    )
+    return _stream(trace, object_bytes, speed_up, (start_ns, end_ns), limit, addresses, device, address_span_bytes)
 
 
 def _stream(

@@ -11,7 +11,7 @@ import numpy as np
 
 from placement_sim.errors import TraceError
 from placement_sim.workloads.requests import Requests
-from placement_sim.workloads.traces import fio, vscsi
+from placement_sim.workloads.traces import blkparse, fio, oracle, vscsi
 from placement_sim.workloads.traces.detect import detect, guess_time_unit
 from placement_sim.workloads.traces.rows import MAX_INT64, Reading, Rows, concatenate
 from placement_sim.workloads.traces.tables import TABLES
@@ -51,6 +51,9 @@ FORMATS: dict[str, Reader] = {
     "alibaba": Reader(TABLES["alibaba"].read, 1000),
     "spc": Reader(TABLES["spc"].read, 1),
     "disksim": Reader(TABLES["disksim"].read, 1),
+    "blkparse": Reader(blkparse.read, 1),
+    "oracle_general_reads": Reader(oracle.read_as_reads, oracle.NS_PER_TICK, "record"),
+    "oracle_general_writes": Reader(oracle.read_as_writes, oracle.NS_PER_TICK, "record"),
 }
 
 
@@ -105,9 +108,7 @@ class Trace:
             yield Requests(elapsed * ns, rows.kind, rows.offset_bytes, rows.size_bytes, rows.device)
         self.skipped_rows = reading.skipped_rows
         if base is None:
-            raise TraceError(
-                str(self.path), "there is no read, write or unmap in it", "give a trace with requests"
-            )
+            raise TraceError(str(self.path), "there is no read, write or unmap in it", "give a trace with requests")
 
 
 def _sorted(reading: Reading, blocks: Iterator[Rows], window: int) -> Iterator[Rows]:
@@ -117,9 +118,7 @@ def _sorted(reading: Reading, blocks: Iterator[Rows], window: int) -> Iterator[R
     for piece in _cut(blocks, window):
         rows = _sort(piece if held is None else concatenate([held, piece]))
         if int(rows.ticks[0]) < last:
-            problem = (
-                f"time {rows.ticks[0]} is before {last}, out of order by more than the window of one chunk"
-            )
+            problem = f"time {rows.ticks[0]} is before {last}, out of order by more than the window of one chunk"
             cure = "sort the trace by time or read in larger chunks"
             raise reading.error(int(rows.place[0]), problem, cure)
         if held is None:
@@ -161,7 +160,8 @@ def open_trace(
     path
         The file.
     format
-        A key of ``FORMATS``; None detects it.
+        A key of ``FORMATS``; None detects it, but never oracleGeneral, which does not tell reads from writes:
+        name oracle_general_reads or oracle_general_writes.
     time_unit
         s, ms, us or ns for a libCacheSim CSV; None guesses by the increments.
     skip_bad_rows
@@ -190,14 +190,10 @@ def open_trace(
             raise TraceError(str(path), f"format {format!r} is unknown", f"name one of {', '.join(FORMATS)}")
     if FORMATS[format].ns_per_tick is not None:
         if time_unit is not None:
-            raise TraceError(
-                str(path), f"time_unit {time_unit!r} given, but {format} fixes it", "leave it out"
-            )
+            raise TraceError(str(path), f"time_unit {time_unit!r} given, but {format} fixes it", "leave it out")
     elif time_unit is None:
         time_unit, guess = guess_time_unit(path)
         why = f"{why}; {guess}"
     elif time_unit not in NS_PER_UNIT:
-        raise TraceError(
-            str(path), f"time_unit {time_unit!r} is unknown", f"give one of {', '.join(NS_PER_UNIT)}"
-        )
+        raise TraceError(str(path), f"time_unit {time_unit!r} is unknown", f"give one of {', '.join(NS_PER_UNIT)}")
     return Trace(path, format, why, time_unit, skip_bad_rows)

@@ -47,9 +47,7 @@ def _read(reading: Reading, rows: int, layout: np.dtype[np.void], version: int) 
 
 def _convert(checker: Checker, records: npt.NDArray[np.void], version: int) -> Rows:
     found = records["version"] >> 8
-    checker.check(
-        found != version, lambda i: f"the record has version {found[i]} in a file of version {version}"
-    )
+    checker.check(found != version, lambda i: f"the record has version {found[i]} in a file of version {version}")
     for name in ("time", "lbn"):
         raw = records[name]
         checker.check(raw > MAX_INT64, lambda i, raw=raw, name=name: f"{name} {raw[i]} is 2**63 or more")  # type: ignore[misc]

@@ -1,0 +1,29 @@
+"""Plain values as TOML text; the standard library only reads it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def toml_entry(key: str, value: Any) -> str:
+    r"""Write one top-level key, a list of tables as such.
+
+    Examples
+    --------
+    >>> toml_entry("seed", 3)
+    'seed = 3\n'
+    """
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "".join(f"\n[[{key}]]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in row.items()) for row in value)
+    return f"{key} = {_toml(value)}\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False)
