@@ -128,9 +128,7 @@ def test_the_rule_itself(importer, imported, allowed):
 def test_files_and_functions_are_short(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) < 400
-    functions = (
-        n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
+    functions = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
     long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno - f.lineno + 1 >= 70}
     assert long == {}
 
@@ -141,9 +139,7 @@ def test_no_machine_paths():
     machine = re.compile(rf"(?<![\w.:/])(?:/(?:home|Users|root|opt)/\w|{here})")
     folders = ("placement_sim", "notebooks", "docs", "benchmarks", ".ci")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix != ".pyc"]
-    paths += [
-        ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "environment.yml")
-    ]
+    paths += [ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "environment.yml")]
     texts = {path: path.read_bytes().decode("utf-8", "replace") for path in paths if path.is_file()}
     assert [str(path) for path, text in texts.items() if machine.search(text)] == []
 

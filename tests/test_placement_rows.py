@@ -122,9 +122,7 @@ def test_a7_overlapping_first_writes_end_on_one_component() -> None:
 
 
 def test_a8_failed_first_write_is_tried_on_another_component() -> None:
-    outcome = go(
-        cluster(), (0, WRITE, 0, BLOCK), policy="most_free", events=[DiskEvent(MS // 2, "disk_offline", 0)]
-    )
+    outcome = go(cluster(), (0, WRITE, 0, BLOCK), policy="most_free", events=[DiskEvent(MS // 2, "disk_offline", 0)])
     other = go(cluster(), (0, WRITE, 0, BLOCK), policy="most_free", events=[DiskEvent(MS // 2, "disk_offline", 1)])
     retried = outcome if outcome.counts["retries"] else other
     assert {outcome.counts["retries"], other.counts["retries"]} == {0, 1}

@@ -6,7 +6,8 @@ import pytest
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_events, build_streams
-from placement_sim.experiments.scenario import Scenario, data_folder
+from placement_sim.experiments.parts import data_folder
+from placement_sim.experiments.scenario import Scenario
 
 BASE = """
 name = "tiny"
