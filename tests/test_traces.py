@@ -19,6 +19,7 @@ from placement_sim.workloads.traces import FORMATS, open_trace, read_trace, trac
 
 V1 = "<IIIHHQQ"
 V2 = "<HHIIIQQQ"
+ORACLE = struct.pack("<IQIq", 5, 1, 4096, -1) + struct.pack("<IQIq", 8, 2, 512, 7)
 
 
 def v1(command: int, length: int, lbn: int, time_us: int, version: int = 0x100) -> bytes:
@@ -29,7 +30,8 @@ def v2(command: int, length: int, lbn: int, time_us: int, version: int = 0x200) 
     return struct.pack(V2, command, version, 7, length, 1, lbn, time_us, 55)
 
 
-# The same two requests in every format: write 4096 at 512, then 3 s later read 512 at 1024.
+# The same two requests in every format: write 4096 at 512, then 3 s later read 512 at 1024; those of
+# oracleGeneral have no kind.
 GOOD: dict[str, bytes] = {
     "vscsi_v1": v1(0x2A, 4096, 1, 900) + v1(0x35, 0, 0, 901) + v1(0x28, 512, 2, 3_000_900),
     "vscsi_v2": v2(0x8A, 4096, 1, 900) + v2(0x42, 24, 0, 901) + v2(0x08, 512, 2, 3_000_900),
@@ -45,6 +47,11 @@ GOOD: dict[str, bytes] = {
     "alibaba": b"3,W,512,4096,1577808000000046\n3,R,1024,512,1577808003000046\n",
     "spc": b"0,1,4096,w,0.5\n0,2,512,R,3.500000,more\n",
     "disksim": b"100 4 1 8 0\n3000000100 4 2 1 1\n",
+    "blkparse": b"  8,64  1  1  0.500000009  7  Q  WS 1 + 8 [a b]\n  8,64  1  2  0.500000010  7  D  WS 1 + 8 [a b]\n"
+    b"  8,64  1  3  0.6  7  D  FN [a]\n  8,64  0  1  0.7  0  C  WS 1 + 8 [0]\n"
+    b"  8,64  1  4  3.500000010  7  D  R 2 + 1 [a]\nCPU8 (sde):\n Reads Queued:  0,  0KiB\n\nSkips: 0\n",
+    "oracle_general_reads": ORACLE,
+    "oracle_general_writes": ORACLE,
 }
 
 
@@ -59,9 +66,7 @@ def read(file: Path, chunk: int = 65536, **more: str) -> list[tuple[int, int, in
     return [
         row
         for p in parts
-        for row in zip(
-            p.time_ns.tolist(), p.kind.tolist(), p.offset_bytes.tolist(), p.size_bytes.tolist(), strict=True
-        )
+        for row in zip(p.time_ns.tolist(), p.kind.tolist(), p.offset_bytes.tolist(), p.size_bytes.tolist(), strict=True)
     ]
 
 
@@ -72,12 +77,14 @@ def test_every_format_has_an_example() -> None:
 @pytest.mark.parametrize("name", GOOD)
 def test_format(tmp_path: Path, name: str) -> None:
     file = put(tmp_path, GOOD[name])
-    trace = open_trace(file)
+    known = {"format": name} if name.startswith("oracle") else {}
+    trace = open_trace(file, **known)
     assert trace.format == name and trace.why
+    first, second = {"oracle_general_reads": (0, 0), "oracle_general_writes": (1, 1)}.get(name, (1, 0))
     for chunk in (1, 2, 65536):
-        assert read(file, chunk) == [(0, 1, 512, 4096), (3 * 10**9, 0, 1024, 512)]
+        assert read(file, chunk, **known) == [(0, first, 512, 4096), (3 * 10**9, second, 1024, 512)]
     list(trace.chunks())
-    others = 1 if name[:2] in ("vs", "li", "fi", "sy") else 0
+    others = 1 if name[:2] in ("vs", "li", "fi", "sy", "bl") else 0
     assert sum(trace.other_operations.values()) == others
     assert len(trace.devices) == 1 and trace.skipped_rows == 0
 
@@ -110,6 +117,7 @@ def test_compression(tmp_path: Path, name: str) -> None:
 MSR = GOOD["msr"]
 FIO3 = b"fio version 3 iolog\n1 f add\n1 f open\n"
 CSV = b"version,time,op,size,lbn\n"
+BLK = b"8,0 1 1 0.5 7 D W 1 + 8 [a]\n"
 DAMAGE: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "empty"),
     "empty inside": (gzip.compress(b""), "empty"),
@@ -142,6 +150,15 @@ DAMAGE: dict[str, tuple[bytes, str]] = {
     "fio wait": (FIO3 + b"2 f wait 0 512\n", "line 4.*'wait'"),
     "fio short": (FIO3 + b"2 f read 0\n", "line 4.*length ''"),
     "fio mixed": (FIO3 + b"2 f read 0 512\nfio version 2 iolog\n", "line 5.*second iolog"),
+    "blk event": (BLK + b"8,0 1 1 0.5\n", "line 2.*no event.*'8,0 1 1 0.5'"),
+    "blk action": (BLK + b"8,0 1 1 0.5 7 Z W 1 + 8 [a]\n", "line 2.*'Z'"),
+    "blk rwbs": (BLK + b"8,0 1 1 0.5 7 D ZR 1 + 8 [a]\n", "line 2.*'ZR'"),
+    "blk extent": (BLK + b"8,0 1 1 0.5 7 D W [a]\n", "line 2.*no 'sector"),
+    "blk zero": (BLK + b"8,0 1 1 0.5 7 D W 1 + 0 [a]\n", "line 2.*length 0"),
+    "blk sector": (BLK + b"8,0 1 1 0.5 7 D W 18014398509481984 + 8 [a]\n", "line 2.*18014398509481984 sectors"),
+    "blk after": (BLK + b"Total (sde):\n" + BLK, "line 3.*after the summary"),
+    "blk only queued": (BLK.replace(b"D", b"Q"), "no read, write or unmap"),
+    "oracle undetected": (ORACLE, "unknown.*begins"),
 }
 
 
@@ -153,6 +170,32 @@ def test_damage(tmp_path: Path, name: str) -> None:
         read(file)
     assert str(file) in str(caught.value)
     assert caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("record", "match"),
+    [((5, 2**63, 512, -1), "object id 9223372036854775808"), ((5, 2**55, 512, -1), "36028797018963968 sectors"),
+     ((5, 1, 0, -1), "length 0"), ((5, 1, 512, -2), "next access -2"), ((4, 1, 512), "16 of 24 bytes")],
+)  # fmt: skip
+def test_damage_of_oracle_general(tmp_path: Path, record: tuple[int, ...], match: str) -> None:
+    file = put(tmp_path, ORACLE + struct.pack("<IQIq"[: len(record) + 1], *record))
+    with pytest.raises(TraceError, match=f"record 3.*{match}"):
+        read(file, format="oracle_general_reads")
+    with pytest.raises(TraceError, match="oracle_general_reads, oracle_general_writes"):
+        open_trace(file, format="oracle_general")
+
+
+def test_blkparse_counts_issued_requests_only(tmp_path: Path) -> None:
+    events = ["Q W 9 + 8 [a]", "D WS 9 + 8 [a]", "C W 9 + 8 [0]", "D RA 5 + 8 [a]", "D DS 0 + 64 [a]",
+              "D FWFS 7 + 1 [a]", "D FWS [a]", "D FN [a]", "D F 0 + 0 [a]", "D N [a]", "D R 36 (12 01 00) [a]",
+              "P N [a]", "U N [a] 1", "UT N [a] 1", "m N cfq7 slice expired", "A W 9 + 8 <- (8,66) 2",
+              "X W 9 + 8 / 12 [a]"]  # fmt: skip
+    text = "Input file sda.blktrace.0 added\n" + "".join(f"  8,0  1  1  0.5  7  {event}\n" for event in events)
+    file = put(tmp_path, text.replace("0.5  7  D RA", "0.4  7  D RA").encode())
+    assert read(file) == [(0, 0, 2560, 4096), (10**8, 1, 4608, 4096), (10**8, 2, 0, 32768), (10**8, 1, 3584, 512)]
+    assert trace_info(file)["other_operations"] == {
+        "flush": 3, "none": 1, "packet command": 1, "plug": 1, "unplug": 1, "timer unplug": 1, "message": 1,
+    }  # fmt: skip
 
 
 def test_missing_and_wrong_arguments(tmp_path: Path) -> None:

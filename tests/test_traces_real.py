@@ -38,6 +38,8 @@ def test_twins_agree_row_by_row(twin: str, rows: int) -> None:
 @pytest.mark.parametrize(
     ("name", "format", "requests", "devices"),
     [
+        ("alibaba_io_traces_first7.csv", "alibaba", 7, 6),
+        ("blkparse_sample_doc.txt", "blkparse", 4, 1),
         ("msr_hm0_first600.csv", "msr", 600, 1),
         ("systor17-traces-sample.csv.gz", "systor17", 999, 1),
         ("tencent_cbs_even_volumes.csv.gz", "tencent", 25778, 1009),
@@ -50,3 +52,13 @@ def test_twins_agree_row_by_row(twin: str, rows: int) -> None:
 def test_described_counts(name: str, format: str, requests: int, devices: int) -> None:
     info = trace_info(FOLDER / name)
     assert (info["format"], info["requests"], len(info["devices"])) == (format, requests, devices)
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_oracle_general_is_the_same_addresses_in_whole_seconds(kind: str) -> None:
+    twin = FOLDER / "cloudphysics_head20000.oracleGeneral.bin"
+    ours = read_trace(FOLDER / VSCSI, limit=20000)
+    theirs = read_trace(twin, format=f"oracle_general_{kind}s")
+    assert theirs["kind"].unique().tolist() == [kind]
+    assert theirs["offset_bytes"].tolist() == ours["offset_bytes"].tolist()
+    assert (theirs["time_s"] - ours["time_s"]).abs().max() < 1.0
