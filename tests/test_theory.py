@@ -73,14 +73,14 @@ def test_m_d_1(load, count):
     accept(values, 1 + load / (2 * (1 - load)))
 
 
-@pytest.mark.parametrize(("load", "count"), [(0.5, 12_000), pytest.param(0.8, 60_000, marks=HEAVY)])
+@pytest.mark.parametrize(("load", "count"), [(0.5, 12_000), pytest.param(0.8, 50_000, marks=HEAVY)])
 def test_m_g_1_pollaczek_khinchine(load, count):
     second_moment = 2.0**2 / 3  # of U(0, 2)
     values = times(10, count, RANDOM, 1, rate=load, warm_up=200, service=Uniform(0.0, 0.002))
     accept(values, 1 + load * second_moment / (2 * (1 - load)))
 
 
-@pytest.mark.parametrize(("channels", "load"), [(2, 1.5), pytest.param(4, 3.2, marks=HEAVY)])
+@pytest.mark.parametrize(("channels", "load"), [pytest.param(2, 1.5, marks=HEAVY), pytest.param(4, 3.2, marks=HEAVY)])
 def test_m_m_c_erlang_c(channels, load):
     values = times(10, 60_000, RANDOM, 1, rate=load, warm_up=200, channels=channels)
     accept(values, 1 + erlang_c_wait(channels, load))
@@ -154,7 +154,9 @@ def jsq_time(load, size=120):
     return float(sum(q * (i + j) for q, (i, j) in zip(p, states, strict=True))) / (2 * load)
 
 
-@pytest.mark.parametrize(("load", "printed", "count"), [(0.5, 1.42632075, 15_000), pytest.param(0.7, 2.10819727, 50_000, marks=HEAVY)])
+@pytest.mark.parametrize(
+    ("load", "printed", "count"), [(0.5, 1.42632075, 15_000), pytest.param(0.7, 2.10819727, 50_000, marks=HEAVY)]
+)
 def test_join_the_shortest_of_two(load, printed, count):
     expected = jsq_time(load, size=40)
     assert expected == pytest.approx(printed, rel=1e-5)
@@ -169,7 +171,7 @@ def test_supermarket_of_a_hundred():
     gast = 1.62677  # n = 100 has no closed form
     assert limit < gast < 1.02 * limit
     policy = ("d_choices", {"d": d, "by": "queue", "replacement": True})
-    accept(times(10, 30_000, policy, n, rate=n * load, warm_up=20), gast)
+    accept(times(10, 15_000, policy, n, rate=n * load, warm_up=20), gast)
 
 
 @pytest.mark.parametrize("policy", ["random", "round_robin", "least_queue", "d_choices"])
