@@ -223,3 +223,17 @@ def test_a15_an_unmap_in_flight_is_ordered_after_the_write() -> None:
     assert outcome.counts["finished"] == 2
     assert int(outcome.used_bytes.sum()) == 0
     assert owners(outcome)[0] == -1
+
+
+def test_a7_a_write_on_its_way_through_an_outage_is_not_lost() -> None:
+    """Both first writes are on disk A's way; A goes offline and comes back before the second arrives."""
+    events = [DiskEvent(1_500_000, "disk_offline", disk) for disk in (0,)]
+    events += [DiskEvent(1_800_000, "disk_online", disk) for disk in (0,)]
+    where = cluster(latency_ns=MS, capacity_blocks=1)
+    outcome = go(where, (0, WRITE, 0, BLOCK), (1, WRITE, 0, BLOCK), policy="concat", events=events)
+    assert outcome.records is not None
+    finished = int((outcome.records.status == 0).sum())
+    assert int(outcome.written_blocks.sum()) == (1 if finished else 0)
+    flexible = go(where, (0, WRITE, 0, BLOCK), (1, WRITE, 0, BLOCK), policy="most_free", events=events)
+    assert flexible.counts["finished"] == 2
+    assert int(flexible.written_blocks.sum()) == 1

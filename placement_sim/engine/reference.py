@@ -75,6 +75,7 @@ class ReferenceDataPath:
         self.placement = Placement(cluster, policy, seed, self.queue_requests)
         self.space = self.placement.space
         self.objects: list[StorageObject] = self.placement.objects
+        self._outages = [0] * len(cluster.disks)
         self._heads = [0] * len(cluster.disks)
         self._object_bytes = [spec.size_bytes for spec in cluster.objects]
         self._links = [
@@ -167,6 +168,7 @@ class ReferenceDataPath:
         # Where on the disk: at the same relative place as in the object (an assumption).
         position = (start << 32) // self._object_bytes[request.source.object_index]
         op = Operation(request, leg, disk, block, blocks, size, position, is_write, u0, u1)
+        op.outages = self._outages[disk]
         # A policy sees what has been sent to a disk, on the way to it or at it.
         self.queue_requests[disk] += 1
         host_index, latency_ns, bandwidth = self._links[disk]
@@ -193,7 +195,8 @@ class ReferenceDataPath:
         self._hop(op, self._links[op.disk][1], self._enter_disk)
 
     def _enter_disk(self, op: Operation) -> None:
-        if self.space.status[op.disk] == DISK_OFFLINE:
+        # Whatever was on its way when the disk went offline is lost, even if the disk is back by now.
+        if op.outages != self._outages[op.disk] or self.space.status[op.disk] == DISK_OFFLINE:
             self._operation_failed(op)
         else:
             self.disks[op.disk].enter(op)
@@ -243,7 +246,7 @@ class ReferenceDataPath:
         start = max(request.offset_bytes, op.block * block_bytes)
         if op.is_write:
             freed = self.placement.first_write_failed(request.source.object_index, op.leg, op.disk, op.block, op.blocks)
-            self.counts["retries"] += freed > 0
+            self.counts["retries"] += freed > 0 and self.placement.needs_map
             self._send_write(request, op.leg, start, op.size_bytes)
         else:
             self._send_read(request, start, op.size_bytes)
@@ -295,6 +298,7 @@ class ReferenceDataPath:
         """Change a disk's state; taking it offline fails what it holds."""
         self.space.status[disk] = status
         if status == DISK_OFFLINE:
+            self._outages[disk] += 1
             for op in self.disks[disk].drop_all():
                 self._operation_failed(op)
 

@@ -34,7 +34,7 @@ class Operation(Step):
     """A run of neighbouring blocks that one component reads or writes."""
 
     __slots__ = (
-        "block", "blocks", "cancelled", "disk", "entered_ns", "is_write", "leg", "position",
+        "block", "blocks", "cancelled", "disk", "entered_ns", "is_write", "leg", "outages", "position",
         "request", "size_bytes", "u0", "u1",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ class Operation(Step):
         self.u1 = u1
         self.cancelled = False
         self.entered_ns = 0
+        self.outages = 0  # of its disk, when it was sent
 
 
 class Station:

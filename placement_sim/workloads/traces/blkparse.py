@@ -19,9 +19,7 @@ LINE_BYTES = 72
 KINDS = {"R": READ, "W": WRITE, "D": UNMAP}
 STAGES = ("A", "B", "C", "F", "G", "I", "M", "Q", "R", "S", "T", "W", "X")
 NO_REQUEST = {"P": "plug", "U": "unplug", "UT": "timer unplug", "m": "message"}
-EVENT = re.compile(
-    rb"\s*(\d+,\d+)\s+\d+\s+\d+\s+(\d+\.\d+)\s+\d+\s+([A-Za-z]{1,2})\s+([A-Z]+)(?:\s+(.*?))?\s*"
-)
+EVENT = re.compile(rb"\s*(\d+,\d+)\s+\d+\s+\d+\s+(\d+\.\d+)\s+\d+\s+([A-Za-z]{1,2})\s+([A-Z]+)(?:\s+(.*?))?\s*")
 SUMMARY = re.compile(rb"(CPU ?\d+|Total) \(.*\):\s*")
 ADDED = re.compile(rb"Input file .* added\s*")
 RWBS = r"^F*([RWDN]?)[AEFMSU]*$"  # flush first, operation, then ahead, erase, FUA, metadata, sync
@@ -56,9 +54,7 @@ def read(reading: Reading, rows: int, time_unit: str | None) -> Iterator[Rows]:
 
 def _convert(checker: Checker, frame: pd.DataFrame) -> Rows:
     action, rwbs, rest = frame["action"], frame["rwbs"], frame["rest"]
-    checker.check(
-        (action == "").to_numpy(dtype=bool), lambda i: f"the line is no event of blkparse: {rest.iloc[i]!r}"
-    )
+    checker.check((action == "").to_numpy(dtype=bool), lambda i: f"the line is no event of blkparse: {rest.iloc[i]!r}")
     checker.check((action != "D").to_numpy(dtype=bool), lambda i: f"action {action.iloc[i]!r} is unknown")
     code = rwbs.str.extract(RWBS)[0]
     checker.check(
