@@ -237,3 +237,14 @@ def test_a7_a_write_on_its_way_through_an_outage_is_not_lost() -> None:
     flexible = go(where, (0, WRITE, 0, BLOCK), (1, WRITE, 0, BLOCK), policy="most_free", events=events)
     assert flexible.counts["finished"] == 2
     assert int(flexible.written_blocks.sum()) == 1
+
+
+def test_a13_the_largest_object_costs_only_what_is_touched() -> None:
+    """64 TiB in blocks of 4 KiB: 17 billion map entries, of which a run touches a few."""
+    four = cluster(4)
+    spec = StorageObjectSpec("huge", 64 << 40, BLOCK, (0, 1, 2, 3))
+    where = Cluster(four.hosts, four.disks, (spec,))
+    far = (64 << 40) - BLOCK
+    outcome = go(where, (0, WRITE, 0, BLOCK), (5, WRITE, far, BLOCK), (9, READ, far, BLOCK))
+    assert int(outcome.written_blocks.sum()) == 2
+    assert outcome.map_bytes["allocation_map_bytes"] == 3 * (1 << 34) // 8

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +82,7 @@ class Outcome:
     """Everything a run leaves. Per-disk arrays have shape (disks,).
 
     ``histogram`` has shape (2, bins): reads and writes, by ``histogram.bin_index``.
+    ``allocation[object][leg]`` is the parent's map, uint8 or uint16 by block: disk index + 1, 0 for none.
     ``written_blocks`` has shape (objects, disks): blocks in the written maps, all legs.
     """
 
@@ -102,4 +104,4 @@ class Outcome:
     no_space: NoSpace | None
     windows: Windows
     records: Records | None = None
-    allocation: list[list[npt.NDArray[np.uint16]]] = field(default_factory=list)
+    allocation: list[list[npt.NDArray[Any]]] = field(default_factory=list)

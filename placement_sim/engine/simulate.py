@@ -155,7 +155,7 @@ def _outcome(
         no_space=path.no_space,
         windows=_windows(samples),
         records=_records(path.records),
-        allocation=[[leg.parent.array.astype(np.uint16, copy=False) for leg in tree.legs] for tree in path.objects],
+        allocation=[[leg.parent.array for leg in tree.legs] for tree in path.objects],
     )
 
 

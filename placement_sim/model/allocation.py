@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 _LARGE_BYTES = 1 << 24
+CHUNK_BITS = 15  # 32,768 blocks: one page of a written map
 
 
 def lazy_zeros(count: int, dtype: type) -> npt.NDArray[Any]:
@@ -48,6 +49,7 @@ class AllocationMap:
         self.array = lazy_zeros(block_count, np.uint8 if disk_count <= 254 else np.uint16)
         self.entries = memoryview(cast(Any, self.array))
         self.metadata_writes = 0
+        self.chunks: set[int] = set()  # where an entry was ever set, so that checks need not read the rest
 
     def owner(self, block: int) -> int:
         """Give the disk index of the block's component, -1 for none."""
@@ -56,7 +58,17 @@ class AllocationMap:
     def set_owner(self, block: int, disk: int) -> None:
         """Name the block's component: one metadata write (A13)."""
         self.entries[block] = disk + 1
+        self.chunks.add(block >> CHUNK_BITS)
         self.metadata_writes += 1
+
+    def allocated(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """List the allocated blocks in ascending order and the disk of each, both of shape (allocated,)."""
+        blocks = [np.zeros(0, np.int64)]
+        for chunk in sorted(self.chunks):
+            first = chunk << CHUNK_BITS
+            blocks.append(np.flatnonzero(self.array[first : first + (1 << CHUNK_BITS)]) + first)
+        found = np.concatenate(blocks)
+        return found, self.array[found].astype(np.int64) - 1
 
     def clear(self, block: int) -> None:
         """Make the block unallocated: one metadata write (A15)."""
@@ -79,6 +91,7 @@ class WrittenMap:
         self.bits = lazy_zeros(-(-block_count // 8), np.uint8)
         self._bytes = memoryview(cast(Any, self.bits))
         self.written_blocks = 0
+        self.chunks: set[int] = set()
 
     def is_written(self, block: int) -> bool:
         """Tell whether the component has written the block."""
@@ -87,6 +100,7 @@ class WrittenMap:
     def mark(self, block: int) -> None:
         """Mark a block that was not written before (A5)."""
         self._bytes[block >> 3] |= 1 << (block & 7)
+        self.chunks.add(block >> CHUNK_BITS)
         self.written_blocks += 1
 
     def clear(self, block: int) -> None:
@@ -96,7 +110,9 @@ class WrittenMap:
 
     def blocks(self) -> npt.NDArray[np.int64]:
         """List the written blocks in ascending order, shape (written_blocks,)."""
-        touched = np.flatnonzero(self.bits)
-        bits = np.unpackbits(self.bits[touched], bitorder="little").reshape(-1, 8)
-        row, bit = np.nonzero(bits)
-        return (touched[row] * 8 + bit).astype(np.int64)
+        found = [np.zeros(0, np.int64)]
+        for chunk in sorted(self.chunks):
+            first = chunk << CHUNK_BITS
+            piece = self.bits[first >> 3 : (first >> 3) + (1 << (CHUNK_BITS - 3))]
+            found.append(np.flatnonzero(np.unpackbits(piece, bitorder="little")) + first)
+        return np.concatenate(found)

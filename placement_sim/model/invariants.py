@@ -10,8 +10,9 @@ from placement_sim.model.storage_object import Leg, StorageObject
 
 def check_parent_implies_written(name: str, leg_index: int, leg: Leg) -> None:
     """parent[b] = k implies written_k[b]."""
+    blocks, disks = leg.parent.allocated()
     for disk, written in leg.written.items():
-        owned = np.flatnonzero(leg.parent.array == disk + 1)
+        owned = blocks[disks == disk]
         marked = (written.bits[owned >> 3] >> (owned & 7).astype(np.uint8)) & 1
         if not marked.all():
             block = int(owned[np.argmin(marked)])
@@ -20,12 +21,10 @@ def check_parent_implies_written(name: str, leg_index: int, leg: Leg) -> None:
 
 def check_written_once(name: str, leg_index: int, leg: Leg) -> None:
     """No block is written on two components of a leg."""
-    seen = np.zeros_like(next(iter(leg.written.values())).bits)
-    for disk, written in leg.written.items():
-        twice = np.flatnonzero(seen & written.bits)
-        if len(twice):
-            raise InvariantError(f"{name} leg {leg_index}: a block near {int(twice[0]) * 8} is twice, disk {disk}")
-        seen |= written.bits
+    blocks = np.sort(np.concatenate([written.blocks() for written in leg.written.values()]))
+    twice = np.flatnonzero(blocks[1:] == blocks[:-1])
+    if len(twice):
+        raise InvariantError(f"{name} leg {leg_index}: block {int(blocks[twice[0]])} is written on two components")
 
 
 def check_used_space(objects: list[StorageObject], used_bytes: list[int]) -> None:
@@ -34,7 +33,7 @@ def check_used_space(objects: list[StorageObject], used_bytes: list[int]) -> Non
     for tree in objects:
         for leg in tree.legs:
             for disk, written in leg.written.items():
-                counted = sum(int(byte).bit_count() for byte in written.bits[written.bits != 0].tolist())
+                counted = len(written.blocks())
                 if counted != written.written_blocks:
                     raise InvariantError(f"{tree.spec.name}: disk {disk} counts {written.written_blocks}: {counted}")
                 expected[disk] += counted * tree.spec.block_bytes
