@@ -248,3 +248,16 @@ def test_a13_the_largest_object_costs_only_what_is_touched() -> None:
     outcome = go(where, (0, WRITE, 0, BLOCK), (5, WRITE, far, BLOCK), (9, READ, far, BLOCK))
     assert int(outcome.written_blocks.sum()) == 2
     assert outcome.map_bytes["allocation_map_bytes"] == 3 * (1 << 34) // 8
+
+
+def test_a15_an_older_write_does_not_complete_a_newer_first_write() -> None:
+    """Write, unmap, write again, all before the disk has served the first: served at 1 ms and at 2 ms."""
+    env = simpy.Environment()
+    path = ReferenceDataPath(env, cluster(), make_policy("concat"), 1)
+    path.start_stream(Stream("guest", 0, rows((0, WRITE, 0, BLOCK), (0.2, UNMAP, 0, BLOCK), (0.5, WRITE, 0, BLOCK))))
+    leg = path.objects[0].legs[0]
+    seen = []
+    for until_ns in (MS * 3 // 2, MS * 5 // 2):
+        env.run(until=until_ns)
+        seen.append((leg.written[0].is_written(0), leg.parent.owner(0)))
+    assert seen == [(False, -1), (True, 0)]

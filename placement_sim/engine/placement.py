@@ -109,35 +109,45 @@ class Placement:
                 taken.add(self.space.domain[owner])
         return taken
 
-    def component_wrote(self, object_index: int, leg_index: int, disk: int, block: int, blocks: int) -> None:
+    def component_wrote(
+        self, object_index: int, leg_index: int, disk: int, block: int, blocks: int, unmaps_seen: int
+    ) -> None:
         """Mark the component's map (A5); a block unmapped meanwhile stays unwritten."""
         tree = self.objects[object_index]
         leg = tree.legs[leg_index]
         written = leg.written[disk]
         pending = leg.pending
         for b in range(block, block + blocks):
-            if pending[b] == disk + 1 and not written.is_written(b):
+            if pending[b] == disk + 1 and not leg.is_overtaken(b, unmaps_seen) and not written.is_written(b):
                 written.mark(b)
                 self.space.commit(disk, tree.spec.block_bytes)
 
-    def parent_learns(self, object_index: int, leg_index: int, disk: int, block: int, blocks: int) -> int:
+    def parent_learns(
+        self, object_index: int, leg_index: int, disk: int, block: int, blocks: int, unmaps_seen: int
+    ) -> int:
         """Change the parent's map, upon completion only (A6); gives the first writes among the blocks."""
         leg = self.objects[object_index].legs[leg_index]
         first_writes = 0
         for b in range(block, block + blocks):
-            if leg.pending[b] == disk + 1 and leg.written[disk].is_written(b):
+            if leg.pending[b] == disk + 1 and not leg.is_overtaken(b, unmaps_seen) and leg.written[disk].is_written(b):
                 leg.parent.set_owner(b, disk)
                 leg.pending[b] = 0
                 first_writes += 1
         return first_writes
 
-    def first_write_failed(self, object_index: int, leg_index: int, disk: int, block: int, blocks: int) -> int:
+    def first_write_failed(
+        self, object_index: int, leg_index: int, disk: int, block: int, blocks: int, unmaps_seen: int
+    ) -> int:
         """Leave failed first writes unallocated and free their space (A8); gives how many there were."""
         tree = self.objects[object_index]
         leg = tree.legs[leg_index]
         freed = 0
         for b in range(block, block + blocks):
-            if leg.pending[b] == disk + 1 and not leg.written[disk].is_written(b):
+            if (
+                leg.pending[b] == disk + 1
+                and not leg.is_overtaken(b, unmaps_seen)
+                and not leg.written[disk].is_written(b)
+            ):
                 leg.pending[b] = 0
                 self.space.cancel(disk, tree.spec.block_bytes)
                 freed += 1
@@ -196,6 +206,8 @@ class Placement:
             self.space.release(disk, block_bytes)
         else:
             self.space.cancel(disk, block_bytes)
+        leg.unmaps += 1
+        leg.unmapped[block] = leg.unmaps
         leg.pending[block] = 0
         if leg.parent.entries[block]:
             leg.parent.clear(block)

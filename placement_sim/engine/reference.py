@@ -169,6 +169,7 @@ class ReferenceDataPath:
         position = (start << 32) // self._object_bytes[request.source.object_index]
         op = Operation(request, leg, disk, block, blocks, size, position, is_write, u0, u1)
         op.outages = self._outages[disk]
+        op.unmaps_seen = self.objects[request.source.object_index].legs[leg].unmaps
         # A policy sees what has been sent to a disk, on the way to it or at it.
         self.queue_requests[disk] += 1
         host_index, latency_ns, bandwidth = self._links[disk]
@@ -217,7 +218,9 @@ class ReferenceDataPath:
         host_index, latency_ns, bandwidth = self._links[disk]
         if op.is_write:
             self.written_bytes[disk] += op.size_bytes
-            self.placement.component_wrote(op.request.source.object_index, op.leg, disk, op.block, op.blocks)
+            self.placement.component_wrote(
+                op.request.source.object_index, op.leg, disk, op.block, op.blocks, op.unmaps_seen
+            )
         else:
             self.read_bytes[disk] += op.size_bytes
             if bandwidth:
@@ -234,7 +237,9 @@ class ReferenceDataPath:
     def _answered(self, op: Operation) -> None:
         self.queue_requests[op.disk] -= 1
         if op.is_write:
-            first = self.placement.parent_learns(op.request.source.object_index, op.leg, op.disk, op.block, op.blocks)
+            first = self.placement.parent_learns(
+                op.request.source.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen
+            )
             self.counts["first_writes"] += first
         self._part_done(op.request)
 
@@ -245,7 +250,9 @@ class ReferenceDataPath:
         block_bytes = self.objects[request.source.object_index].spec.block_bytes
         start = max(request.offset_bytes, op.block * block_bytes)
         if op.is_write:
-            freed = self.placement.first_write_failed(request.source.object_index, op.leg, op.disk, op.block, op.blocks)
+            freed = self.placement.first_write_failed(
+                request.source.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen
+            )
             self.counts["retries"] += freed > 0 and self.placement.needs_map
             self._send_write(request, op.leg, start, op.size_bytes)
         else:

@@ -35,7 +35,7 @@ class Operation(Step):
 
     __slots__ = (
         "block", "blocks", "cancelled", "disk", "entered_ns", "is_write", "leg", "outages", "position",
-        "request", "size_bytes", "u0", "u1",
+        "request", "size_bytes", "u0", "u1", "unmaps_seen",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +56,7 @@ class Operation(Step):
         self.u1 = u1
         self.cancelled = False
         self.entered_ns = 0
+        self.unmaps_seen = 0  # by its leg, when it was sent
         self.outages = 0  # of its disk, when it was sent
 
 

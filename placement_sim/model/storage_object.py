@@ -24,6 +24,12 @@ class Leg:
         self.written = {disk: WrittenMap(spec.block_count) for disk in spec.disks}
         pending = lazy_zeros(spec.block_count, np.uint8 if disk_count <= 254 else np.uint16)
         self.pending = memoryview(cast(Any, pending))  # volatile in-flight owner: disk index + 1
+        self.unmaps = 0
+        self.unmapped: dict[int, int] = {}  # block -> number of its last unmap, to tell older writes from newer
+
+    def is_overtaken(self, block: int, unmaps_seen: int) -> bool:
+        """Tell whether the block was unmapped after a write that had seen so many unmaps was sent."""
+        return self.unmaps != unmaps_seen and self.unmapped.get(block, 0) > unmaps_seen
 
     def add_component(self, disk: int) -> None:
         """Add an empty component for the whole address range; nothing moves (A11)."""
