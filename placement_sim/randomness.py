@@ -94,7 +94,24 @@ def mix_array(key: int, start: int, count: int) -> npt.NDArray[np.uint64]:
     """
     with np.errstate(over="ignore"):
         counters = np.arange(start + 1, start + count + 1, dtype=np.uint64)
-        z = np.uint64(key) + counters * np.uint64(GOLDEN_64)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(_MIX_1)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(_MIX_2)
-        return z ^ (z >> np.uint64(31))
+        return _finish(np.uint64(key) + counters * np.uint64(GOLDEN_64))
+
+
+def draw_array(words: npt.NDArray[np.uint64], index: int) -> npt.NDArray[np.float64]:
+    """Give ``draw(word, index)`` for each of `words`, same shape.
+
+    Examples
+    --------
+    >>> float(draw_array(mix_array(3, 5, 2), 1)[0]) == draw(mix(3, 5), 1)
+    True
+    """
+    with np.errstate(over="ignore"):
+        mixed = _finish(words + np.uint64(index + 1) * np.uint64(GOLDEN_64))
+    return (mixed >> np.uint64(11)).astype(np.float64) * _TO_UNIT
+
+
+def _finish(z: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Finish SplitMix64 as `mix` does, on an array."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_MIX_1)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_MIX_2)
+    return z ^ (z >> np.uint64(31))

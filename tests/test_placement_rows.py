@@ -15,7 +15,7 @@ import simpy
 from placement_sim.engine.datapath import DiskEvent, Outcome, Stream
 from placement_sim.engine.reference import ReferenceDataPath
 from placement_sim.engine.simulate import simulate
-from placement_sim.errors import InvariantError, PolicyError
+from placement_sim.errors import InputError, InvariantError, PolicyError
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
 from placement_sim.model.invariants import check_all
 from placement_sim.model.service import Deterministic
@@ -261,3 +261,8 @@ def test_a15_an_older_write_does_not_complete_a_newer_first_write() -> None:
         env.run(until=until_ns)
         seen.append((leg.written[0].is_written(0), leg.parent.owner(0)))
     assert seen == [(False, -1), (True, 0)]
+
+
+def test_a_request_beyond_its_object_is_an_error_never_a_shorter_request() -> None:
+    with pytest.raises(InputError, match=r"workload guest: request 1: .* beyond object volume"):
+        go(cluster(), (0, WRITE, 0, BLOCK), (1, WRITE, 63 * BLOCK, 2 * BLOCK))

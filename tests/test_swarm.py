@@ -91,6 +91,8 @@ def streams_of(world):
     result = []
     for index, owner, rows, outstanding in world.streams:
         steps, kinds, offsets, sizes = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+        # A request never reaches beyond its object: that is an error, tested elsewhere.
+        sizes = np.minimum(sizes, world.cluster.objects[owner].size_bytes - offsets)
         times = (steps if outstanding else np.cumsum(steps)) * TICK
         requests = Requests(times, kinds.astype(np.uint8), offsets, sizes, np.zeros(len(rows), np.int32))
         half = len(rows) // 2  # two chunks

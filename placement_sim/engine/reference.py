@@ -16,6 +16,7 @@ from placement_sim.engine.histogram import BIN_COUNT, bin_index
 from placement_sim.engine.placement import DONE, NO_SPACE, UNAVAILABLE, Placement
 from placement_sim.engine.source import ClosedSource, OpenSource, Source
 from placement_sim.engine.station import ISSUE, Clock, Operation, Station
+from placement_sim.errors import InputError
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.service import service_time_ns
@@ -117,7 +118,12 @@ class ReferenceDataPath:
         self.counts["in_flight"] += 1
         tree = self.objects[source.object_index]
         if offset_bytes + size_bytes > tree.spec.size_bytes:
-            size_bytes = request.size_bytes = tree.spec.size_bytes - offset_bytes
+            raise InputError(
+                f"workload {source.name}: request {number}",
+                f"bytes {offset_bytes} to {offset_bytes + size_bytes} reach beyond object {tree.spec.name}"
+                f" of {tree.spec.size_bytes}",
+                "make the object larger, or wrap or scale the addresses",
+            )
         if kind == UNMAP:
             self.counts["unmapped_blocks"] += self.placement.unmap(source.object_index, offset_bytes, size_bytes)
         elif kind == READ:

@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from placement_sim.engine.datapath import Stream
 from placement_sim.engine.station import ARRIVAL, ISSUE, Clock, Step
-from placement_sim.randomness import mix, mix_array, stream_key
+from placement_sim.randomness import draw_array, mix, mix_array, stream_key
 
 Row = tuple[int, int, int, int, float, float]  # time_ns, kind, offset_bytes, size_bytes, u0, u1
 Issue = Callable[..., None]
@@ -24,22 +21,10 @@ def _rows(stream: Stream, key: int) -> Iterator[Row]:
     number = 0
     for chunk in stream.requests:
         words = mix_array(key, number, len(chunk))
-        first, second = (_unit_of_mix(words, counter) for counter in (0, 1))
+        first, second = (draw_array(words, index).tolist() for index in (0, 1))
         columns = (chunk.time_ns, chunk.kind, chunk.offset_bytes, chunk.size_bytes)
         yield from zip(*(column.tolist() for column in columns), first, second, strict=True)
         number += len(chunk)
-
-
-def _unit_of_mix(words: npt.NDArray[np.uint64], counter: int) -> list[float]:
-    """Give ``draw(word, counter)`` for an array of words."""
-    golden, mix_1, mix_2 = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-    with np.errstate(over="ignore"):
-        z = words + np.uint64(counter + 1) * golden
-        z = (z ^ (z >> np.uint64(30))) * mix_1
-        z = (z ^ (z >> np.uint64(27))) * mix_2
-        z = z ^ (z >> np.uint64(31))
-    result: list[float] = ((z >> np.uint64(11)) * 2.0**-53).tolist()
-    return result
 
 
 class Source:
@@ -48,6 +33,7 @@ class Source:
     def __init__(self, env: Clock, issue: Issue, stream: Stream, index: int, seed: int) -> None:
         self.env = env
         self.index = index
+        self.name = stream.name
         self.object_index = stream.object_index
         self.ended = env.event()
         self.outstanding = stream.outstanding

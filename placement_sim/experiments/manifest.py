@@ -10,13 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from placement_sim.engine.histogram import METHOD
 from placement_sim.experiments.build import trace_path
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.policies.interface import PlacementPolicy
 
 FORMAT = 1
 LIBRARIES = ("placement_sim", "numpy", "pandas", "simpy", "numba", "pyarrow")
-MODEL_FOLDERS = ("model", "policies", "workloads", "upgrades", "engine", "experiments")
+MODEL_FOLDERS = ("model", "policies", "workloads", "engine", "experiments")
 
 
 def manifest(scenario: Scenario, seed: int, policy: PlacementPolicy) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def manifest(scenario: Scenario, seed: int, policy: PlacementPolicy) -> dict[str
         "scenario": scenario.to_dict(),
         "seed": seed,
         "policy": policy_identity(policy),
+        "percentile_method": METHOD,
         "versions": versions(),
         "code_sha256": code_digest(),
         "traces_sha256": trace_digests(scenario),

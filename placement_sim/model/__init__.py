@@ -1,1 +1,1 @@
-"""TODO."""
+"""What exists, without a clock: this layer imports units, errors and randomness alone."""
