@@ -1,0 +1,56 @@
+"""The command line: a thin face over the package's calls, one file a group of commands.
+
+Status 0 done, 1 a run failed, 2 bad input, told in one line; 130 interrupted. Heavy imports wait for a command.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from placement_sim.cli import catalogue, runs, traces
+from placement_sim.errors import InvariantError, PlacementSimError, PolicyError
+
+INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
+app = typer.Typer(
+    help="Simulate block placement on disks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+trace_app = typer.Typer(help="Look at recorded traces.", no_args_is_help=True)
+app.add_typer(trace_app, name="trace")
+
+for command in (runs.demo, runs.run, runs.compare, catalogue.policies):
+    app.command()(command)
+trace_app.command("info")(traces.info)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit status."""
+    try:
+        status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    except (InvariantError, PolicyError) as error:
+        print(f"placement-sim: the run failed: {_line(error)}", file=sys.stderr)
+        return 1
+    except PlacementSimError as error:
+        print(f"placement-sim: {_line(error)}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # a usage error of the option parser
+        if message is None:
+            raise
+        if text := message():
+            print(f"placement-sim: {_line(text)}", file=sys.stderr)
+        return 2
+    if status == INTERRUPTED:
+        print("placement-sim: interrupted", file=sys.stderr)
+    return status if isinstance(status, int) else 0
+
+
+def _line(message: object) -> str:
+    return " ".join(str(message).split())

@@ -1,0 +1,16 @@
+"""Lists of what the package knows: `policies`."""
+
+from __future__ import annotations
+
+from placement_sim.cli.shared import Json, print_json, print_table
+
+
+def policies(as_json: Json = False) -> None:
+    """List the placement rules and where they come from."""
+    from placement_sim.policies import policies_table
+
+    rows = policies_table()
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(list(rows[0]), [[str(value) for value in row.values()] for row in rows])

@@ -1,0 +1,94 @@
+"""Commands that run a scenario: `demo`, `run`, `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placement_sim.cli.shared import File, Json, Out, Plugin, Seed, load_plugin, print_json, print_table, progress_bar
+from placement_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from placement_sim.experiments.compare import Comparison
+    from placement_sim.policies.interface import PlacementPolicy
+
+
+def demo(out: Annotated[str, typer.Option("--out", help="Folder for the report.")] = "out") -> None:
+    """Compare six rules on recorded I/O over unequal disks; write an offline HTML report."""
+    from placement_sim.experiments.demo import demo as run_demo
+
+    found = run_demo(progress=progress_bar())
+    _show(found)
+    print(f"Report: {_write_report(Path(out) / 'demo.html', found)}")
+
+
+def run(
+    file: File,
+    seed: Seed = None,
+    policy: Annotated[str | None, typer.Option("--policy", help="In place of the scenario's.")] = None,
+    out: Out = None,
+    as_json: Json = False,
+    plugin: Plugin = None,
+) -> None:
+    """Run a scenario once."""
+    from placement_sim.experiments.run import run as run_scenario
+    from placement_sim.experiments.scenario import Scenario
+
+    own = load_plugin(plugin)
+    chosen: str | PlacementPolicy | None = None if policy is None else own.get(policy, policy)
+    result = run_scenario(Scenario.from_toml(file), seed=seed, policy=chosen)
+    if out is not None:
+        result.save(out)
+    if as_json:
+        print_json({"summary": dict(result.summary), "manifest": result.manifest})
+        return
+    print_table(["metric", "value"], [[str(name), f"{value:.6g}"] for name, value in result.summary.items()])
+    print("This is a single run: compare gives intervals.")
+
+
+def compare(
+    file: File,
+    policies: Annotated[str, typer.Option("--policies", help="Names, divided by commas.")],
+    replications: Annotated[int, typer.Option("--replications", help="Runs a policy.")] = 10,
+    baseline: Annotated[str | None, typer.Option("--baseline", help="By default the first.")] = None,
+    seed: Seed = None,
+    out: Out = None,
+    as_json: Json = False,
+    plugin: Plugin = None,
+) -> None:
+    """Compare policies under the same random numbers, with intervals."""
+    from placement_sim.experiments.compare import compare as compare_policies
+    from placement_sim.experiments.scenario import Scenario
+
+    scenario, own = Scenario.from_toml(file), load_plugin(plugin)
+    names = [name.strip() for name in policies.split(",") if name.strip()]
+    chosen = [own.get(name, name) for name in names]
+    found = compare_policies(scenario, chosen, replications, baseline, seed=seed, progress=progress_bar())
+    if out is not None:
+        found.save(out)
+        _write_report(Path(out) / "report.html", found)
+    if as_json:
+        frames = {"table": found.table, "differences": found.differences}
+        rows = {name: frame.to_dict("records") for name, frame in frames.items()}
+        print_json({**rows, "notes": list(found.notes), "manifest": found.manifest})
+    else:
+        _show(found)
+
+
+def _show(comparison: Comparison) -> None:
+    from placement_sim.reporting import comparison_text
+
+    print(comparison_text(comparison))
+
+
+def _write_report(path: Path, comparison: Comparison) -> Path:
+    from placement_sim.reporting import html_report
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(html_report(comparison), encoding="utf-8")
+    except OSError as error:
+        raise InputError(str(path), f"cannot write: {error.strerror}", "name another folder") from None
+    return path

@@ -1,0 +1,91 @@
+"""What all commands share: options, JSON and tables on stdout, progress on stderr, a user's own file."""
+
+from __future__ import annotations
+
+import json
+import math
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from placement_sim.errors import InputError
+
+if TYPE_CHECKING:
+    from placement_sim.policies.interface import PlacementPolicy
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Out = Annotated[str | None, typer.Option("--out", help="Folder for Parquet files and manifest.json.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="In place of the scenario's seed.")]
+Plugin = Annotated[
+    str | None, typer.Option("--plugin", help="Python file with PlacementPolicy objects; it is executed.")
+]
+File = Annotated[str, typer.Argument(help="Scenario file, TOML.")]
+
+
+def load_plugin(file: str | None) -> dict[str, PlacementPolicy]:
+    """Execute the user's own file, because the user asked for it, and take its policies by name."""
+    from placement_sim.policies.interface import PlacementPolicy
+
+    if file is None:
+        return {}
+    if not Path(file).is_file():
+        raise InputError(file, "there is no such file", "name a Python file with PlacementPolicy objects")
+    try:
+        values = runpy.run_path(file)
+    except (Exception, SystemExit) as error:
+        problem = f"it fails with {type(error).__name__}: {error}"
+        raise InputError(file, problem, "mend the file") from None
+    own = {value.name: value for value in values.values() if isinstance(value, PlacementPolicy)}
+    if not own:
+        raise InputError(file, "it has no PlacementPolicy object", "assign one to a name at the top level")
+    return own
+
+
+def progress_bar() -> Callable[[int, int, str], None]:
+    """Show a bar with the time left on a terminal, plain lines elsewhere; always on stderr."""
+    from tqdm.auto import tqdm
+
+    bar: Any = None
+
+    def show(done: int, total: int, policy: str) -> None:
+        nonlocal bar
+        if not sys.stderr.isatty():
+            print(f"run {done} of {total}: {policy}", file=sys.stderr)
+            return
+        bar = bar if bar is not None else tqdm(total=total, unit="run", leave=False)
+        bar.update(1)
+        if done == total:
+            bar.close()
+
+    return show
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on stdout."""
+    print(json.dumps(_plain(value), indent=2, default=str))
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: null stands for it. NumPy's numbers become Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_table(heads: list[str], rows: list[list[str]]) -> None:
+    """Print a table on stdout, as wide as the terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
