@@ -52,6 +52,9 @@ def test_no_queue_by_hand() -> None:
     assert result.disks["operations"].sum() == 40
     assert result.disks["written_bytes"].sum() == 40 * 4096
     assert len(result.requests) == 40 and set(result.requests["status"]) == {"done"}
+    assert list(result.latencies["kind"].unique()) == ["write"]
+    assert result.latencies["finished_requests"].sum() == 40
+    assert result.latencies["latency_s"].between(0.001, 0.001 * 1.004).all()
     busy_s = (result.disks["utilisation"] * result.summary["finished_requests"] / 40).sum()
     assert busy_s == pytest.approx(0.04 / (40 / result.summary["throughput_requests_per_s"]), rel=1e-9)
     used = result.objects["written_blocks"].sum() * 2**20

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.engine.datapath import DiskEvent, Outcome
-from placement_sim.engine.histogram import percentile_ns
+from placement_sim.engine.histogram import percentile_ns, upper_edge_ns
 from placement_sim.errors import InputError
 from placement_sim.model.cluster import Cluster
 from placement_sim.workloads.requests import KIND_NAMES
 
 NS = 1e-9
 STATUS_NAMES = ("done", "no_space", "offline")
-FRAMES = ("disks", "objects", "requests", "timeline", "events")
+FRAMES = ("disks", "objects", "requests", "latencies", "timeline", "events")
 
 
 class Column(NamedTuple):
@@ -42,7 +42,8 @@ COLUMNS: dict[str, Column] = {
     "number": Column("number of the request within its workload", "", "int64"),
     "time_s": Column("simulated time; in the timeline, of the window's end", "s", "float64"),
     "issued_s": Column("time at which the request was issued", "s", "float64"),
-    "latency_s": Column("time from issue to completion", "s", "float64"),
+    "latency_s": Column("time from issue to completion; of a bin of latencies, its upper edge", "s", "float64"),
+    "finished_requests": Column("finished requests in the bin", "requests", "int64"),
     "capacity_bytes": Column("capacity of the disk", "bytes", "int64"),
     "used_bytes": Column("used space, foreign data included", "bytes", "int64"),
     "fill": Column("used space as a share of the capacity", "1", "float64"),
@@ -68,13 +69,15 @@ def make_frame(values: Mapping[str, Any]) -> pd.DataFrame:
 class Result:
     """One run. A single run says nothing about chance: `compare` gives intervals.
 
-    `requests` has rows only where they were asked for.
+    `requests` has rows only where they were asked for; `latencies` always holds how many requests
+    finished in each bin of latency, so that a distribution can be drawn of any run.
     """
 
     summary: pd.Series
     disks: pd.DataFrame
     objects: pd.DataFrame
     requests: pd.DataFrame
+    latencies: pd.DataFrame
     timeline: pd.DataFrame
     events: pd.DataFrame
     manifest: dict[str, Any]
@@ -117,6 +120,7 @@ def make_result(
         disks,
         _objects(cluster, outcome),
         _requests(workloads, outcome),
+        _latency_bins(outcome),
         _timeline(cluster, outcome),
         _events(cluster, events, outcome),
         manifest,
@@ -173,6 +177,17 @@ def _requests(workloads: list[str], outcome: Outcome) -> pd.DataFrame:
             "issued_s": records.issued_ns * NS,
             "latency_s": records.latency_ns * NS,
             "status": np.array(STATUS_NAMES, dtype=object)[records.status],
+        }
+    )
+
+
+def _latency_bins(outcome: Outcome) -> pd.DataFrame:
+    kinds, bins = np.nonzero(outcome.histogram)
+    return make_frame(
+        {
+            "kind": np.array(KIND_NAMES, dtype=object)[kinds],
+            "latency_s": [upper_edge_ns(int(index)) * NS for index in bins],
+            "finished_requests": outcome.histogram[kinds, bins],
         }
     )
 
