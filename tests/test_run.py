@@ -173,3 +173,23 @@ def test_notes_say_where_there_is_no_chance() -> None:
     assert "no chance" in notes(Scenario.from_text(traced))[0]
     hard = traced.replace('service = { kind = "deterministic", time = "1 ms" }', 'model = "hdd-7200"')
     assert "only in service draws" in notes(Scenario.from_text(hard))[0]
+
+
+def test_results_and_comparisons_are_read_back(tmp_path: Path) -> None:
+    scenario = Scenario.from_text(TINY)
+    result = run(scenario)
+    again = type(result).load(result.save(tmp_path / "run"))
+    pd.testing.assert_series_equal(again.summary, result.summary, check_names=False)
+    pd.testing.assert_frame_equal(again.latencies, result.latencies)
+    assert again.manifest == result.manifest
+    comparison = compare(scenario, ["most_free", "stripe"], 2)
+    back = type(comparison).load(comparison.save(tmp_path / "both"))
+    for name in ("table", "differences", "runs", "latencies", "timeline"):
+        pd.testing.assert_frame_equal(getattr(back, name), getattr(comparison, name))
+    assert comparison.latencies.groupby("policy")["finished_requests"].sum().to_dict() == {
+        "most_free": 80,
+        "stripe": 80,
+    }
+    (tmp_path / "both" / "runs.parquet").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot read"):
+        type(comparison).load(tmp_path / "both")

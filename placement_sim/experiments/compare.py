@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.misfit import near
-from placement_sim.experiments.result import save_frames
+from placement_sim.experiments.result import load_frames, save_frames
 from placement_sim.experiments.run import resolve_policy, run
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.statistics import Interval, paired_difference, t_interval
@@ -26,6 +26,7 @@ from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import stream_key
 
 WITHOUT_CHANCE = ("ssd", "table", "deterministic")
+FRAMES = ("table", "differences", "runs", "latencies", "timeline")
 Progress = Callable[[int, int, str], None]
 
 
@@ -47,6 +48,10 @@ class Comparison:
         policy, replication, seed and a column a metric.
     notes
         What to know before reading the numbers.
+    latencies
+        ``Result.latencies`` of each policy, added up over the replications.
+    timeline
+        ``Result.timeline`` of each policy in the first replication.
     """
 
     table: pd.DataFrame
@@ -54,11 +59,24 @@ class Comparison:
     runs: pd.DataFrame
     manifest: dict[str, Any]
     notes: tuple[str, ...] = ()
+    latencies: pd.DataFrame = field(default_factory=pd.DataFrame)
+    timeline: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def save(self, folder: str | Path) -> Path:
         """Write Parquet files and manifest.json; the same comparison gives the same bytes."""
-        frames = {"table": self.table, "differences": self.differences, "runs": self.runs}
-        return save_frames(folder, frames, self.manifest)
+        return save_frames(folder, {name: getattr(self, name) for name in FRAMES}, self.manifest)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Comparison:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            A file is missing or cannot be read.
+        """
+        frames, manifest = load_frames(folder, FRAMES)
+        return cls(**frames, manifest=manifest, notes=tuple(manifest.get("notes", ())))
 
 
 def replication_seed(seed: int, replication: int) -> int:
@@ -106,6 +124,8 @@ def compare(
     names = [policy.name for policy in chosen]
     baseline = _check_names(names, baseline)
     rows: list[dict[str, Any]] = []
+    latencies: list[pd.DataFrame] = []
+    timelines: list[pd.DataFrame] = []
     manifests: dict[str, dict[str, Any]] = {}
     for replication in range(replications):
         run_seed = replication_seed(seed, replication)
@@ -113,6 +133,9 @@ def compare(
             result = run(scenario, seed=run_seed, policy=policy)
             manifests.setdefault(policy.name, result.manifest)
             rows.append({"policy": policy.name, "replication": replication, "seed": run_seed, **result.summary})
+            latencies.append(result.latencies.assign(policy=policy.name))
+            if replication == 0:
+                timelines.append(result.timeline.assign(policy=policy.name))
             if progress:
                 progress(len(rows), replications * len(chosen), policy.name)
     runs = pd.DataFrame(rows)
@@ -126,7 +149,13 @@ def compare(
         "notes": list(notes(scenario)),
     }
     return Comparison(
-        estimate_table(runs, names), difference_table(runs, names, baseline), runs, shared, notes(scenario)
+        estimate_table(runs, names),
+        difference_table(runs, names, baseline),
+        runs,
+        shared,
+        notes(scenario),
+        pd.concat(latencies).groupby(["policy", "kind", "latency_s"], sort=True, as_index=False).sum(),
+        pd.concat(timelines, ignore_index=True),
     )
 
 

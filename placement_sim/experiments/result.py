@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,6 +88,18 @@ class Result:
         frames["summary"] = self.summary.rename_axis("metric").rename("value").reset_index()
         return save_frames(folder, frames, self.manifest)
 
+    @classmethod
+    def load(cls, folder: str | Path) -> Result:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            A file is missing or cannot be read.
+        """
+        frames, manifest = load_frames(folder, (*FRAMES, "summary"))
+        return cls(summary=frames.pop("summary").set_index("metric")["value"], **frames, manifest=manifest)
+
 
 def save_frames(folder: str | Path, frames: Mapping[str, pd.DataFrame], manifest: dict[str, Any]) -> Path:
     """Write frames as Parquet and the manifest, last, as JSON."""
@@ -102,6 +114,22 @@ def save_frames(folder: str | Path, frames: Mapping[str, pd.DataFrame], manifest
         reason = error.strerror or str(error)
         raise InputError(str(folder), f"cannot write: {reason}", "name a folder that can be written") from None
     return folder
+
+
+def load_frames(folder: str | Path, names: Iterable[str]) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """Read frames and manifest as `save_frames` wrote them.
+
+    Raises
+    ------
+    InputError
+        A file is missing or cannot be read.
+    """
+    folder = Path(folder)
+    try:
+        frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in names}
+        return frames, dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:  # Arrow's and JSON's errors are ValueErrors
+        raise InputError(str(folder), f"cannot read: {error}", "name a folder that a run has written") from None
 
 
 def make_result(
