@@ -203,12 +203,11 @@ class Walker:
             mode = end.journey.mode
             end.journey.fail() if fails else end.journey.succeed()
             end.begun = False
-            if end.journey.mode != mode:
-                end.held &= {"budget"}
+            following = end.journey.step
+            wanted = following.slots if following is not None and end.journey.mode == mode else ()
+            end.held &= {"budget", *wanted}
             if end.journey.machine.is_available or end.journey.mode == ENDED:
                 end.held = end.held - {"budget"}
-            if end.journey.mode == ENDED:
-                end.held = frozenset()
             found.append((end, int(fails)))
         return found
 
