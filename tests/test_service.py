@@ -15,6 +15,7 @@ from placement_sim.model.service import (
     Exponential,
     Hdd,
     Hyperexponential,
+    Measured,
     ServiceModel,
     Ssd,
     Table,
@@ -23,6 +24,7 @@ from placement_sim.model.service import (
 )
 
 DISKS = sorted((Path(__file__).parent.parent / "data" / "disks").glob("*.toml"))
+TWICE_THE_LEVEL = (0.0, 0.2, 1.0, 1.6, 1.8, 1.98, 2.0)
 CHEETAH = Hdd(0.005467, 0.005467, 30.0 / 10045.0, 20e6, 20e6)
 
 
@@ -84,6 +86,7 @@ def test_hdd_sequential_pays_the_transfer_of_its_zone(position: int, rate: float
         (Uniform(0.0, 2.0), 1.0, 4.0 / 3.0),
         (Hyperexponential(0.9, 0.5, 5.5), 1.0, 2 * (0.9 * 0.25 + 0.1 * 30.25)),
         (Deterministic(1.0), 1.0, 1.0),
+        (Measured(TWICE_THE_LEVEL, (1.0,) * 7), 1.0, 4.0 / 3.0),  # uniform on [0, 2)
     ],
 )
 def test_moments(model: ServiceModel, mean: float, square: float) -> None:
@@ -103,6 +106,17 @@ def test_table(size: int, is_write: bool, expected_ns: int) -> None:
     # rows 10, 20, 30: reads 1, 2, 4 us, writes 10, 20, 40 ns
     table = Table((10, 20, 30), (1e-6, 2e-6, 4e-6), (1e-8, 2e-8, 4e-8))
     assert service_time_ns(*table.encode(), is_write, size, 7, 3, 0.3, 0.7) == expected_ns
+
+
+@pytest.mark.parametrize(
+    ("level", "expected_ns"),
+    [(0.0, 0), (0.05, 500), (0.1, 1000), (0.3, 1500), (0.65, 2500), (0.85, 3500), (0.945, 4500), (0.995, 5500)],
+)
+def test_measured_is_linear_between_its_quantiles(level: float, expected_ns: int) -> None:
+    quantiles = tuple(step * 1e-6 for step in range(7))
+    law = Measured(quantiles, (6e-6,) * 7, 1e9).encode()
+    assert service_time_ns(*law, False, 1000, 0, 0, level, 0.0) == 1000 + expected_ns  # 1 us of transfer
+    assert service_time_ns(*law, True, 1000, 0, 0, level, 0.0) == 6000
 
 
 def test_table_of_one_and_of_four_rows() -> None:
@@ -135,6 +149,10 @@ def test_no_time_is_below_a_nanosecond(model: ServiceModel) -> None:
         (Deterministic, (math.inf,)),
         (Uniform, (2.0, 1.0)),
         (Hyperexponential, (1.1, 1.0, 1.0)),
+        (Measured, ((1.0,) * 6, (1.0,) * 7)),
+        (Measured, ((2.0, *(1.0,) * 6), (1.0,) * 7)),
+        (Measured, ((-1.0, *(1.0,) * 6), (1.0,) * 7)),
+        (Measured, ((1.0,) * 7, (1.0,) * 7, -1.0)),
     ],
 )
 def test_models_refuse_what_cannot_be(make: type[ServiceModel], arguments: tuple[float, ...]) -> None:

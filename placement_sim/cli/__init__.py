@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from placement_sim.cli import catalogue, runs, traces
+from placement_sim.cli import calibrate, catalogue, runs, traces
 from placement_sim.errors import InvariantError, PlacementSimError, PolicyError
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
@@ -22,10 +22,13 @@ app = typer.Typer(
 )
 trace_app = typer.Typer(help="Look at recorded traces.", no_args_is_help=True)
 app.add_typer(trace_app, name="trace")
+calibrate_app = typer.Typer(help="Make a disk model of measurements.", no_args_is_help=True)
+app.add_typer(calibrate_app, name="calibrate")
 
 for command in (runs.demo, runs.run, runs.compare, catalogue.policies):
     app.command()(command)
 trace_app.command("info")(traces.info)
+calibrate_app.command("fio")(calibrate.fio)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

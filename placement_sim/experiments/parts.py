@@ -13,11 +13,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 
-from placement_sim.experiments.misfit import MisfitError, construct, near
+from placement_sim.experiments.misfit import MisfitError, as_input_error, construct, near
 from placement_sim.model.service import SERVICE_MODELS, ServiceModel
 from placement_sim.policies import POLICIES
 from placement_sim.policies.interface import PlacementPolicy
@@ -39,6 +41,8 @@ THINK_LAWS: dict[str, Callable[..., Any]] = {
     "fixed": synthetic.FixedThink,
     "exponential": synthetic.ExponentialThink,
 }
+
+DEVICE_KEYS = ("source", "assumptions", "kind", "channels", "parameters")
 
 _QUANTITY = WithJsonSchema({"type": ["string", "number"]})
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0), _QUANTITY]
@@ -107,7 +111,7 @@ class HostSpec(Part):
 class ServiceSpec(Open):
     """A service-time law with its parameters, and how many operations run at once."""
 
-    kind: Literal["hdd", "ssd", "table", "exponential", "deterministic", "uniform", "hyperexponential"]
+    kind: Literal["hdd", "ssd", "table", "exponential", "deterministic", "uniform", "hyperexponential", "measured"]
     channels: int = Field(default=1, ge=1)
 
     def make(self) -> ServiceModel:
@@ -128,19 +132,40 @@ def data_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "data"
 
 
-def device_model(name: str) -> ServiceSpec:
-    """Read the service-time law of a device in ``data/disks``."""
-    folder = data_folder() / "disks"
-    known = sorted(path.stem for path in folder.glob("*.toml"))
-    if name not in known:
-        raise MisfitError("model", f"no device model is called {name!r}", near(name, known))
-    values = tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
-    parameters = values.get("parameters", {})
-    return ServiceSpec(kind=values["kind"], channels=values.get("channels", 1), **parameters)
+def device_model(name: str, folder: Path | None = None) -> ServiceSpec:
+    """Read the service-time law of a device in ``data/disks``, or of a file ``*.toml`` relative to `folder`."""
+    if name.endswith(".toml"):
+        path = (folder or Path(".")) / name
+    else:
+        path = data_folder() / "disks" / f"{name}.toml"
+        known = sorted(file.stem for file in path.parent.glob("*.toml"))
+        if name not in known:
+            raise MisfitError("model", f"no device model is called {name!r}", near(name, known))
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise MisfitError("model", f"{name!r}: {reason}", "name a disk model that can be read") from None
+    except tomllib.TOMLDecodeError as error:
+        raise MisfitError("model", f"{name!r} is not valid TOML: {error}", "mend the file") from None
+    unknown = sorted(set(values) - set(DEVICE_KEYS))
+    if unknown or "kind" not in values or not isinstance(values.get("parameters", {}), dict):
+        problem = f"{name!r} has the unknown key {unknown[0]!r}" if unknown else f"{name!r} is no disk model"
+        raise MisfitError("model", problem, f"a disk model has the keys {', '.join(DEVICE_KEYS)}")
+    law = {"kind": values["kind"], "channels": values.get("channels", 1)}
+    try:
+        return ServiceSpec.model_validate({**values.get("parameters", {}), **law})
+    except ValidationError as error:
+        found = as_input_error(ServiceSpec, name, error)
+        raise MisfitError("model", f"{found.place}: {found.problem}", found.cure) from None
 
 
 class DiskSpec(Part):
-    """A disk, or `count` equal ones named name-0, name-1 and so on."""
+    """A disk, or `count` equal ones named name-0, name-1 and so on.
+
+    A `model` that ends in ``.toml`` is a file relative to the scenario; its numbers are taken
+    in as `service`, so that a scenario holds all that its results depend on.
+    """
 
     name: Name
     count: int = Field(default=1, ge=1)
@@ -168,6 +193,15 @@ class DiskSpec(Part):
     def prefilled_bytes(self) -> int:
         """Foreign data at the start."""
         return self.prefilled or round((self.fill or 0.0) * self.capacity)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_in(cls, values: Any, info: ValidationInfo) -> Any:
+        model = values.get("model") if isinstance(values, dict) else None
+        if not isinstance(model, str) or not model.endswith(".toml") or values.get("service") is not None:
+            return values
+        law = device_model(model, (info.context or {}).get("folder"))
+        return {key: value for key, value in values.items() if key != "model"} | {"service": law}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -119,7 +119,7 @@ class Scenario(Part):
     def from_dict(cls, values: Mapping[str, Any], *, place: str = "scenario", folder: str | Path = ".") -> Scenario:
         """Check plain values as a TOML file would hold them."""
         try:
-            scenario = cls.model_validate(dict(values))
+            scenario = cls.model_validate(dict(values), context={"folder": Path(folder)})
         except ValidationError as error:
             raise as_input_error(cls, place, error) from None
         scenario._folder = Path(folder)

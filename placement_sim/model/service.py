@@ -10,36 +10,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PARAMETERS = 16
+from placement_sim.model.encoding import (
+    DETERMINISTIC,
+    EXPONENTIAL,
+    HDD,
+    HYPEREXPONENTIAL,
+    MEASURED,
+    SSD,
+    TABLE,
+    UNIFORM,
+    Encoded,
+    check_not_negative,
+    check_positive,
+    pad,
+)
+from placement_sim.model.measured import LEVELS, Measured
+
 PLACES = 4294967296  # 2**32 fixed-point places on a disk; 0 is the outer edge
 TABLE_ROWS = 4
-
-HDD = 0
-SSD = 1
-TABLE = 2
-EXPONENTIAL = 3
-DETERMINISTIC = 4
-UNIFORM = 5
-HYPEREXPONENTIAL = 6
-
-Encoded = tuple[int, tuple[float, ...]]
-
-
-def _pad(kind: int, *values: float) -> Encoded:
-    padded = [float(value) for value in values] + [0.0] * (PARAMETERS - len(values))
-    return kind, tuple(padded)
-
-
-def _check_not_negative(**values: float) -> None:
-    for name, value in values.items():
-        if not (math.isfinite(value) and value >= 0.0):
-            raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
-
-
-def _check_positive(**values: float) -> None:
-    for name, value in values.items():
-        if not (math.isfinite(value) and value > 0.0):
-            raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -88,8 +76,8 @@ class Hdd:
     settle_s: float = 0.001
 
     def __post_init__(self) -> None:
-        _check_not_negative(half_rotation_s=self.half_rotation_s, settle_s=self.settle_s)
-        _check_positive(outer_bytes_per_s=self.outer_bytes_per_s, inner_bytes_per_s=self.inner_bytes_per_s)
+        check_not_negative(half_rotation_s=self.half_rotation_s, settle_s=self.settle_s)
+        check_positive(outer_bytes_per_s=self.outer_bytes_per_s, inner_bytes_per_s=self.inner_bytes_per_s)
         for name, mean_s in (("read", self.seek_read_mean_s), ("write", self.seek_write_mean_s)):
             if not (math.isfinite(mean_s) and mean_s >= self.settle_s):
                 raise ValueError(
@@ -98,7 +86,7 @@ class Hdd:
 
     def encode(self) -> Encoded:
         """Give the kind code and the 16 floats (six used)."""
-        return _pad(
+        return pad(
             HDD,
             self.seek_read_mean_s,
             self.seek_write_mean_s,
@@ -129,12 +117,12 @@ class Ssd:
     write_bytes_per_s: float
 
     def __post_init__(self) -> None:
-        _check_not_negative(read_latency_s=self.read_latency_s, write_latency_s=self.write_latency_s)
-        _check_positive(read_bytes_per_s=self.read_bytes_per_s, write_bytes_per_s=self.write_bytes_per_s)
+        check_not_negative(read_latency_s=self.read_latency_s, write_latency_s=self.write_latency_s)
+        check_positive(read_bytes_per_s=self.read_bytes_per_s, write_bytes_per_s=self.write_bytes_per_s)
 
     def encode(self) -> Encoded:
         """Give the kind code and the 16 floats (four used)."""
-        return _pad(
+        return pad(
             SSD,
             self.read_latency_s,
             self.write_latency_s,
@@ -182,7 +170,7 @@ class Table:
             if len(times_s) != rows:
                 raise ValueError(f"{name} must have {rows} entries, one a size, got {len(times_s)}")
             for time_s in times_s:
-                _check_not_negative(**{name: time_s})
+                check_not_negative(**{name: time_s})
             if rows > 1 and times_s[-1] < times_s[-2]:
                 raise ValueError(f"{name} falls at the end, so that it cannot be extended: {times_s}")
 
@@ -190,7 +178,7 @@ class Table:
         """Give the kind code and the 16 floats: rows, then sizes, reads and writes in fours."""
         fill = (0.0,) * (TABLE_ROWS - len(self.sizes_bytes))
         rows = len(self.sizes_bytes)
-        return _pad(TABLE, rows, *self.sizes_bytes, *fill, *self.read_s, *fill, *self.write_s, *fill)
+        return pad(TABLE, rows, *self.sizes_bytes, *fill, *self.read_s, *fill, *self.write_s, *fill)
 
 
 @dataclass(frozen=True)
@@ -206,11 +194,11 @@ class Exponential:
     mean_s: float
 
     def __post_init__(self) -> None:
-        _check_positive(mean_s=self.mean_s)
+        check_positive(mean_s=self.mean_s)
 
     def encode(self) -> Encoded:
         """Give the kind code and the 16 floats (one used)."""
-        return _pad(EXPONENTIAL, self.mean_s)
+        return pad(EXPONENTIAL, self.mean_s)
 
 
 @dataclass(frozen=True)
@@ -226,11 +214,11 @@ class Deterministic:
     time_s: float
 
     def __post_init__(self) -> None:
-        _check_not_negative(time_s=self.time_s)
+        check_not_negative(time_s=self.time_s)
 
     def encode(self) -> Encoded:
         """Give the kind code and the 16 floats (one used)."""
-        return _pad(DETERMINISTIC, self.time_s)
+        return pad(DETERMINISTIC, self.time_s)
 
 
 @dataclass(frozen=True)
@@ -247,13 +235,13 @@ class Uniform:
     high_s: float
 
     def __post_init__(self) -> None:
-        _check_not_negative(low_s=self.low_s, high_s=self.high_s)
+        check_not_negative(low_s=self.low_s, high_s=self.high_s)
         if self.high_s < self.low_s:
             raise ValueError(f"high_s must be >= low_s = {self.low_s!r}, got {self.high_s!r}")
 
     def encode(self) -> Encoded:
         """Give the kind code and the 16 floats (two used)."""
-        return _pad(UNIFORM, self.low_s, self.high_s)
+        return pad(UNIFORM, self.low_s, self.high_s)
 
 
 @dataclass(frozen=True)
@@ -272,13 +260,13 @@ class Hyperexponential:
     mean_2_s: float
 
     def __post_init__(self) -> None:
-        _check_positive(mean_1_s=self.mean_1_s, mean_2_s=self.mean_2_s)
+        check_positive(mean_1_s=self.mean_1_s, mean_2_s=self.mean_2_s)
         if not 0.0 <= self.p <= 1.0:
             raise ValueError(f"p must be in [0, 1], got {self.p!r}")
 
     def encode(self) -> Encoded:
         """Give the kind code and the 16 floats (three used)."""
-        return _pad(HYPEREXPONENTIAL, self.p, self.mean_1_s, self.mean_2_s)
+        return pad(HYPEREXPONENTIAL, self.p, self.mean_1_s, self.mean_2_s)
 
 
 def service_time_ns(
@@ -339,12 +327,18 @@ def service_time_ns(
         time_s = p[0] + (p[1] - p[0]) * u0
     elif kind == HYPEREXPONENTIAL:
         time_s = -(p[1] if u0 < p[0] else p[2]) * math.log1p(-u1)
+    elif kind == MEASURED:
+        row = int(u0 >= 0.1) + int(u0 >= 0.5) + int(u0 >= 0.8) + int(u0 >= 0.9) + int(u0 >= 0.99)
+        first = row + (9 if is_write else 2)
+        time_s = p[first] + (p[first + 1] - p[first]) * (u0 - LEVELS[row]) / (LEVELS[row + 1] - LEVELS[row])
+        rate = p[1] if is_write else p[0]
+        time_s += size_bytes / rate if rate > 0.0 else 0.0
     else:
         raise ValueError("unknown kind of service model; use the code that encode() gives")
     return max(1, int(time_s * 1e9 + 0.5))
 
 
-ServiceModel = Hdd | Ssd | Table | Exponential | Deterministic | Uniform | Hyperexponential
+ServiceModel = Hdd | Ssd | Table | Exponential | Deterministic | Uniform | Hyperexponential | Measured
 
 SERVICE_MODELS: dict[str, type[ServiceModel]] = {
     "hdd": Hdd,
@@ -354,4 +348,5 @@ SERVICE_MODELS: dict[str, type[ServiceModel]] = {
     "deterministic": Deterministic,
     "uniform": Uniform,
     "hyperexponential": Hyperexponential,
+    "measured": Measured,
 }
