@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from placement_sim.experiments.scenario import Scenario as Scenario
     from placement_sim.policies import POLICIES as POLICIES
     from placement_sim.policies.interface import PlacementPolicy as PlacementPolicy
+    from placement_sim.reporting import report as report
     from placement_sim.workloads.traces import read_trace as read_trace
 
 _HOMES = {
@@ -30,6 +31,7 @@ _HOMES = {
     "Scenario": "experiments.scenario",
     "compare": "experiments.compare",
     "read_trace": "workloads.traces",
+    "report": "reporting",
     "run": "experiments.run",
 }
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "Scenario",
     "compare",
     "read_trace",
+    "report",
     "run",
 ]
 

@@ -50,3 +50,7 @@ class InvariantError(PlacementSimError):
 
 class PolicyError(PlacementSimError):
     """A placement policy broke its contract, for example by choosing no component."""
+
+
+class NotebookError(PlacementSimError):
+    """A cell of a notebook failed; the message names notebook, cell and cause."""

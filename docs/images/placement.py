@@ -12,7 +12,7 @@ def main() -> None:
     """Run two rules on one scenario and draw how full each disk is."""
     scenario = Scenario.from_toml(HERE / "placement.toml")
     timelines = {name: run(scenario, policy=name).timeline for name in ("stripe", "most_free")}
-    figures.png(figures.placement_picture(timelines), str(HERE / "placement.png"))
+    figures.png(figures.panels(figures.fill_over_time, timelines), str(HERE / "placement.png"))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import typer
 
-from placement_sim.cli import calibrate, catalogue, runs, traces
-from placement_sim.errors import InvariantError, PlacementSimError, PolicyError
+from placement_sim.cli import calibrate, catalogue, reports, runs, traces
+from placement_sim.errors import InvariantError, NotebookError, PlacementSimError, PolicyError
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
 app = typer.Typer(
@@ -25,7 +25,7 @@ app.add_typer(trace_app, name="trace")
 calibrate_app = typer.Typer(help="Make a disk model of measurements.", no_args_is_help=True)
 app.add_typer(calibrate_app, name="calibrate")
 
-for command in (runs.demo, runs.run, runs.compare, catalogue.policies):
+for command in (runs.demo, runs.run, runs.compare, reports.report, reports.verify, catalogue.policies):
     app.command()(command)
 trace_app.command("info")(traces.info)
 calibrate_app.command("fio")(calibrate.fio)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    except (InvariantError, PolicyError) as error:
+    except (InvariantError, NotebookError, PolicyError) as error:
         print(f"placement-sim: the run failed: {_line(error)}", file=sys.stderr)
         return 1
     except PlacementSimError as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placement_sim.cli.shared import File, Json, Out, Plugin, Seed, load_plugin, print_json, print_table, progress_bar
-from placement_sim.errors import InputError
 
 if TYPE_CHECKING:
     from placement_sim.experiments.compare import Comparison
@@ -18,10 +17,11 @@ if TYPE_CHECKING:
 def demo(out: Annotated[str, typer.Option("--out", help="Folder for the report.")] = "out") -> None:
     """Compare six rules on recorded I/O over unequal disks; write an offline HTML report."""
     from placement_sim.experiments.demo import demo as run_demo
+    from placement_sim.reporting import report
 
     found = run_demo(progress=progress_bar())
     _show(found)
-    print(f"Report: {_write_report(Path(out) / 'demo.html', found)}")
+    print(f"Report: {report(found, Path(out) / 'demo.html')}")
 
 
 def run(
@@ -61,6 +61,7 @@ def compare(
     """Compare policies under the same random numbers, with intervals."""
     from placement_sim.experiments.compare import compare as compare_policies
     from placement_sim.experiments.scenario import Scenario
+    from placement_sim.reporting import report
 
     scenario, own = Scenario.from_toml(file), load_plugin(plugin)
     names = [name.strip() for name in policies.split(",") if name.strip()]
@@ -68,7 +69,7 @@ def compare(
     found = compare_policies(scenario, chosen, replications, baseline, seed=seed, progress=progress_bar())
     if out is not None:
         found.save(out)
-        _write_report(Path(out) / "report.html", found)
+        report(found, Path(out) / "report.html")
     if as_json:
         frames = {"table": found.table, "differences": found.differences}
         rows = {name: frame.to_dict("records") for name, frame in frames.items()}
@@ -81,14 +82,3 @@ def _show(comparison: Comparison) -> None:
     from placement_sim.reporting import comparison_text
 
     print(comparison_text(comparison))
-
-
-def _write_report(path: Path, comparison: Comparison) -> Path:
-    from placement_sim.reporting import html_report
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html_report(comparison), encoding="utf-8")
-    except OSError as error:
-        raise InputError(str(path), f"cannot write: {error.strerror}", "name another folder") from None
-    return path

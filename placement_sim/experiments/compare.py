@@ -154,9 +154,15 @@ def compare(
         runs,
         shared,
         notes(scenario),
-        pd.concat(latencies).groupby(["policy", "kind", "latency_s"], sort=True, as_index=False).sum(),
+        _added_up(latencies, names),
         pd.concat(timelines, ignore_index=True),
     )
+
+
+def _added_up(latencies: list[pd.DataFrame], names: list[str]) -> pd.DataFrame:
+    """Add bins up over the replications; policies stay in their order."""
+    every = pd.concat(latencies).groupby(["policy", "kind", "latency_s"], as_index=False).sum()
+    return every.sort_values("policy", key=lambda column: column.map(names.index), kind="stable", ignore_index=True)
 
 
 def _check_names(names: list[str], baseline: str | None) -> str:

@@ -7,7 +7,7 @@ matplotlib is imported where a figure is made, never when this module is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def fill_over_time(ax: Axes, timeline: pd.DataFrame) -> None:
         ax.legend(title="disk", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _finite(arms: Any) -> Any:
+def finite_arms(arms: Any) -> Any:
     """Give arms that can be drawn: none where an interval is missing or infinite."""
     return np.nan_to_num(np.clip(arms, 0, None), nan=0.0, posinf=0.0)
 
@@ -64,7 +64,7 @@ def _finite(arms: Any) -> Any:
 def _whiskers(ax: Axes, rows: pd.DataFrame, at: Any, name: str, i: int, label: str | None = None) -> None:
     scale = metric_of(name).scale
     best, low, high = (rows[column].to_numpy(float) * scale for column in ("best", "low", "high"))
-    arms = _finite([best - low, high - best])
+    arms = finite_arms([best - low, high - best])
     ax.errorbar(
         best,
         at,
@@ -78,7 +78,8 @@ def _whiskers(ax: Axes, rows: pd.DataFrame, at: Any, name: str, i: int, label: s
     )
 
 
-def _policy_axis(ax: Axes, policies: list[str]) -> None:
+def policy_axis(ax: Axes, policies: list[str]) -> None:
+    """Give each policy a row, the first on top."""
     ax.set_yticks(range(len(policies)), policies)
     ax.set_ylim(len(policies) - 0.4, -0.6)
     ax.grid(False, axis="y")
@@ -89,7 +90,7 @@ def paired_differences(ax: Axes, differences: pd.DataFrame, metric: str = "laten
     rows = differences[differences["metric"] == metric].reset_index(drop=True)
     ax.axvline(0, color="#444444", linewidth=1)
     _whiskers(ax, rows, np.arange(len(rows)), metric, 0)
-    _policy_axis(ax, [str(name) for name in rows["policy"]])
+    policy_axis(ax, [str(name) for name in rows["policy"]])
     baseline = rows["baseline"].iloc[0] if len(rows) else "baseline"
     described = metric_of(metric)
     sides = {"lower": "; left of 0 is better", "higher": "; right of 0 is better"}
@@ -107,7 +108,7 @@ def latency_intervals(ax: Axes, table: pd.DataFrame) -> None:
         rows = table[table["metric"] == name]
         places = np.array([at[str(policy)] for policy in rows["policy"]], dtype=float) + 0.24 * i - 0.12
         _whiskers(ax, rows, places, name, i, label)
-    _policy_axis(ax, policies)
+    policy_axis(ax, policies)
     ax.set_xscale("log")
     for axis_format in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
         axis_format(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
@@ -121,7 +122,7 @@ def stranded_capacity(ax: Axes, table: pd.DataFrame) -> None:
     described = metric_of("no_space_stranded_bytes")
     best = rows["best"].to_numpy(float) * described.scale
     low, high = (rows[column].to_numpy(float) * described.scale for column in ("low", "high"))
-    arms = _finite([best - low, high - best])
+    arms = finite_arms([best - low, high - best])
     never = _never(table, [str(name) for name in rows["policy"]], best)
     ax.barh(
         np.arange(len(rows)),
@@ -134,7 +135,7 @@ def stranded_capacity(ax: Axes, table: pd.DataFrame) -> None:
     )
     for place in np.flatnonzero(never):
         ax.annotate("no such error", (0, place), xytext=(6, 0), textcoords="offset points", va="center")
-    _policy_axis(ax, [str(name) for name in rows["policy"]])
+    policy_axis(ax, [str(name) for name in rows["policy"]])
     ax.set_xlim(left=0)
     ax.set_xlabel(f"free space at the first no-space error ({described.unit})")
 
@@ -180,19 +181,32 @@ def png(figure: Figure, path: str, dpi: int = 130) -> None:
         figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})
 
 
-def placement_picture(timelines: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the fill of each disk under several policies side by side: the README's picture."""
+def panels(
+    plot: Callable[..., None], frames: Mapping[str, pd.DataFrame], columns: int = 2, height: float = 3.3, **options: Any
+) -> Figure:
+    """Draw one plot of several frames side by side, titled by their names; the legend stands once.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"time_s": [0.0, 1.0], "disk": ["d", "d"], "fill": [0.1, 0.2]})
+    >>> [ax.get_title() for ax in panels(fill_over_time, {"stripe": frame, "most_free": frame}).axes]
+    ['stripe', 'most_free']
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
+    columns = min(columns, len(frames))
+    rows = -(-len(frames) // columns)
     with rc_context(STYLE):
-        figure = Figure(figsize=(4.2 * len(timelines) + 0.8, 3.3), layout="constrained")
-        axes = figure.subplots(1, len(timelines), sharey=True, squeeze=False)[0]
-        for i, (ax, (policy, timeline)) in enumerate(zip(axes, timelines.items(), strict=True)):
-            fill_over_time(ax, timeline)
-            ax.set_title(policy)
-            if i:
+        figure = Figure(figsize=(4.2 * columns + 0.8, height * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for ax in axes.flat[len(frames) :]:
+            ax.set_axis_off()
+        for i, (ax, (name, frame)) in enumerate(zip(axes.flat, frames.items(), strict=False)):
+            plot(ax, frame, **options)
+            ax.set_title(name)
+            if i % columns:
                 ax.set_ylabel("")
-            if i < len(timelines) - 1 and ax.get_legend():
+            if i != columns - 1 and ax.get_legend():
                 ax.get_legend().remove()
     return figure

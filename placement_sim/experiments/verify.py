@@ -1,0 +1,140 @@
+"""Does a report tell the truth: repeat some of its runs and compare the digests of their summaries.
+
+The scenario, the rules and the seeds come from the report's manifest; the traces must lie at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from placement_sim.errors import InputError
+from placement_sim.experiments.build import trace_path
+from placement_sim.experiments.digest import summary_digest
+from placement_sim.experiments.manifest import code_digest, file_digest, policy_identity, versions
+from placement_sim.experiments.misfit import near
+from placement_sim.experiments.parts import data_folder
+from placement_sim.experiments.run import run
+from placement_sim.experiments.scenario import Scenario
+from placement_sim.policies import POLICIES, make_policy
+from placement_sim.policies.interface import PlacementPolicy
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out of repeating a sample of the runs.
+
+    Parameters
+    ----------
+    runs
+        A row a repeated run: policy, seed, stated and found digest, agrees.
+    stated_runs
+        How many runs the report holds.
+    remarks
+        What differs between then and now: versions, code, rules.
+    """
+
+    runs: pd.DataFrame
+    stated_runs: int
+    remarks: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Tell whether every repeated run gave the digest that the report states."""
+        return bool(self.runs["agrees"].all())
+
+
+def verify(
+    manifest: Mapping[str, Any],
+    sample: int | None = 3,
+    folders: Sequence[str | Path] = (),
+    own: Mapping[str, PlacementPolicy] | None = None,
+) -> Verdict:
+    """Repeat runs of a report and compare.
+
+    Parameters
+    ----------
+    manifest
+        As `reporting.embedded.read_manifest` gives it.
+    sample
+        How many runs to repeat, evenly spread over the report's; None is all.
+    folders
+        Where the scenario's traces may lie; the folder of the packaged scenarios is tried last.
+    own
+        The caller's own policies by name, for reports on such.
+
+    Raises
+    ------
+    InputError
+        The manifest names no runs, a policy or a trace that is not at hand, or another trace of that name.
+    """
+    stated = list(manifest.get("runs", ()))
+    if not stated or "scenario" not in manifest:
+        raise InputError("report", "names no runs that could be repeated", "name a report of a comparison")
+    if sample is not None and sample < 1:
+        raise InputError("sample", f"{sample} is below 1", "give 1 or more")
+    scenario = _with_traces(manifest, folders)
+    rules = {str(entry["name"]): entry for entry in manifest.get("policies", ())}
+    chosen = stated if sample is None else [stated[i] for i in _spread(len(stated), sample)]
+    rows, remarks = [], changed_since(manifest)
+    for entry in chosen:
+        name = str(entry["policy"])
+        policy = _policy(rules.get(name, {"name": name}), own or {})
+        if policy_identity(policy)["choose_sha256"] != rules.get(name, {}).get("choose_sha256"):
+            remarks[f"the rule {name} has another source now than when the report was made"] = None
+        found = summary_digest(dict(run(scenario, seed=int(entry["seed"]), policy=policy).summary))
+        digests = (str(entry["summary_sha256"]), found)
+        rows.append((name, int(entry["seed"]), *digests, digests[0] == digests[1]))
+    frame = pd.DataFrame(rows, columns=["policy", "seed", "stated_sha256", "found_sha256", "agrees"])
+    return Verdict(frame, len(stated), tuple(remarks))
+
+
+def _spread(total: int, sample: int) -> list[int]:
+    """Choose evenly, first and last included, so that early and late rules are both met."""
+    return [int(i) for i in np.unique(np.linspace(0, total - 1, min(sample, total)).round())]
+
+
+def _policy(entry: Mapping[str, Any], own: Mapping[str, PlacementPolicy]) -> PlacementPolicy:
+    name = str(entry["name"])
+    if name in own:
+        return own[name]
+    if name not in POLICIES:
+        cure = f"hand in the file that defines it; {near(name, POLICIES)}"
+        raise InputError("report", f"the policy {name!r} is not built in", cure)
+    return make_policy(name, **entry.get("parameters", {}))
+
+
+def _with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Path]) -> Scenario:
+    """Give the scenario, looking for its traces in the first folder that has the same ones."""
+    digests = dict(manifest.get("traces_sha256", {}))
+    scenario = Scenario.from_dict(manifest["scenario"], place="manifest")
+    traces = [workload.trace for workload in scenario.workloads if workload.trace]
+    other = ""
+    for folder in (*folders, data_folder() / "scenarios"):
+        scenario = Scenario.from_dict(manifest["scenario"], place="manifest", folder=folder)
+        paths = {trace.file: trace_path(scenario, trace) for trace in traces}
+        if all(path.is_file() for path in paths.values()):
+            other = next((name for name, path in paths.items() if file_digest(path) != digests.get(name)), "")
+            if not other:
+                return scenario
+    if other:
+        raise InputError(other, "is not the trace that the report was made from", "name the folder of that trace")
+    names = ", ".join(sorted({trace.file for trace in traces}))
+    raise InputError("traces", f"not found: {names}", "name the folder in which the scenario file lies")
+
+
+def changed_since(manifest: Mapping[str, Any]) -> dict[str, None]:
+    """Say what is different now; the keys, in their order, are the remarks."""
+    remarks: dict[str, None] = {}
+    if manifest.get("code_sha256") != code_digest():
+        remarks["the model's code is not that which made the report"] = None
+    now = versions()
+    for name, then in dict(manifest.get("versions", {})).items():
+        if now.get(name) != then:
+            remarks[f"{name} was {then} and is {now.get(name, 'not installed')}"] = None
+    return remarks
