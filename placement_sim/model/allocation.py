@@ -61,6 +61,11 @@ class AllocationMap:
         self.chunks.add(block >> CHUNK_BITS)
         self.metadata_writes += 1
 
+    def adopt(self, blocks: npt.NDArray[np.int64], disk: int) -> None:
+        """Name the component of blocks that its own map lists, at a rebuild (A9): in memory, so no metadata write."""
+        self.array[blocks] = disk + 1
+        self.chunks.update((np.unique(blocks >> CHUNK_BITS)).tolist())
+
     def allocated(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """List the allocated blocks in ascending order and the disk of each, both of shape (allocated,)."""
         blocks = [np.zeros(0, np.int64)]

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-import numpy as np
-
 from placement_sim.model.allocation import AllocationMap, WrittenMap, lazy_zeros
 from placement_sim.model.cluster import StorageObjectSpec
 
@@ -22,10 +20,15 @@ class Leg:
         self.block_count = spec.block_count
         self.parent = AllocationMap(spec.block_count, disk_count)
         self.written = {disk: WrittenMap(spec.block_count) for disk in spec.disks}
-        pending = lazy_zeros(spec.block_count, np.uint8 if disk_count <= 254 else np.uint16)
-        self.pending = memoryview(cast(Any, pending))  # volatile in-flight owner: disk index + 1
+        self._entry_type = self.parent.array.dtype.type
         self.unmaps = 0
         self.unmapped: dict[int, int] = {}  # block -> number of its last unmap, to tell older writes from newer
+        self.forget_in_flight()
+
+    def forget_in_flight(self) -> None:
+        """Make the table of in-flight owners anew, at the start and after a crash (A9)."""
+        pending = lazy_zeros(self.block_count, self._entry_type)
+        self.pending = memoryview(cast(Any, pending))  # volatile in-flight owner: disk index + 1
 
     def is_overtaken(self, block: int, unmaps_seen: int) -> bool:
         """Tell whether the block was unmapped after a write that had seen so many unmaps was sent."""
