@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import tomllib
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from placement_sim.cli import main
 from placement_sim.errors import InputError
@@ -199,6 +202,24 @@ def test_damaged_files(text: str, expected: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=expected):
         read_fio([path])
+
+
+@settings(max_examples=100)
+@given(
+    at=st.floats(0, 1),
+    length=st.integers(0, 12),
+    noise=st.text(alphabet='0123456789.-+eE"{}[],: ntrueNaInfinity', max_size=6),
+)
+def test_damage_never_ends_in_a_traceback(
+    at: float, length: int, noise: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = json.dumps(result(depth=4), indent=1)
+    start = int(at * len(text))
+    path = tmp_path_factory.getbasetemp() / "mutated.json"
+    path.write_text(text[:start] + noise + text[start + length :])
+    with contextlib.suppress(InputError):
+        for run in read_fio([path]):
+            assert run.iops > 0 and run.latency_s > 0 and run.size_bytes >= 512
 
 
 def test_jobs_side_by_side_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from placement_sim.cli import calibrate, catalogue, reports, runs, traces
+from placement_sim.cli import calibrate, catalogue, imports, reports, runs, traces
 from placement_sim.errors import InvariantError, NotebookError, PlacementSimError, PolicyError
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
@@ -24,11 +24,15 @@ trace_app = typer.Typer(help="Look at recorded traces.", no_args_is_help=True)
 app.add_typer(trace_app, name="trace")
 calibrate_app = typer.Typer(help="Make a disk model of measurements.", no_args_is_help=True)
 app.add_typer(calibrate_app, name="calibrate")
+import_app = typer.Typer(help="Make a scenario of a real cluster.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
 
 for command in (runs.demo, runs.run, runs.compare, reports.report, reports.verify, catalogue.policies):
     app.command()(command)
 trace_app.command("info")(traces.info)
 calibrate_app.command("fio")(calibrate.fio)
+import_app.command("ceph-osd-df")(imports.ceph_osd_df)
+import_app.command("disks-csv")(imports.disks_csv)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

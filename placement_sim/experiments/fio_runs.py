@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,6 +185,9 @@ def _latencies(place: str, side: Mapping[str, Any]) -> tuple[float, dict[float, 
         listed = part.get("percentile") if isinstance(part, dict) else None
         if isinstance(listed, dict):
             shift_s = mean_s - _number(place, part, "mean") * unit_s  # the submission is in lat, not in clat
+            wrong = [level for level in listed if not re.fullmatch(r"\d{1,3}(\.\d{1,9})?", level)]
+            if wrong:
+                raise InputError(place, f"{wrong[0]!r} is no percentile", "write the file with fio, unchanged")
             levels = {float(level): _number(place, listed, level) * unit_s + shift_s for level in listed}
             return mean_s, {level: time_s for level, time_s in levels.items() if level > 0}
     return mean_s, {}
