@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from placement_sim.errors import PlacementSimError as PlacementSimError
     from placement_sim.experiments.compare import Comparison as Comparison
     from placement_sim.experiments.compare import compare as compare
+    from placement_sim.experiments.reliability import reliability as reliability
     from placement_sim.experiments.result import Result as Result
     from placement_sim.experiments.run import run as run
     from placement_sim.experiments.scenario import Scenario as Scenario
@@ -32,6 +33,7 @@ _HOMES = {
     "compare": "experiments.compare",
     "read_trace": "workloads.traces",
     "report": "reporting",
+    "reliability": "experiments.reliability",
     "run": "experiments.run",
 }
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Scenario",
     "compare",
     "read_trace",
+    "reliability",
     "report",
     "run",
 ]

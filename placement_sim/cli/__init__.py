@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from placement_sim.cli import calibrate, catalogue, imports, reports, runs, traces
+from placement_sim.cli import calibrate, catalogue, imports, reliability, reports, runs, traces
 from placement_sim.errors import InvariantError, NotebookError, PlacementSimError, PolicyError
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
@@ -27,7 +27,15 @@ app.add_typer(calibrate_app, name="calibrate")
 import_app = typer.Typer(help="Make a scenario of a real cluster.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 
-for command in (runs.demo, runs.run, runs.compare, reports.report, reports.verify, catalogue.policies):
+for command in (
+    runs.demo,
+    runs.run,
+    runs.compare,
+    reliability.reliability,
+    reports.report,
+    reports.verify,
+    catalogue.policies,
+):
     app.command()(command)
 trace_app.command("info")(traces.info)
 calibrate_app.command("fio")(calibrate.fio)

@@ -38,7 +38,7 @@ class CycleHistory(History):
         self._boost = boost
         super().__init__(model, seed, replication)
         self._rate = 1.0 / model.life.mean_s
-        self._word = mix(stream_key(seed, "cluster", f"cycle with boost {boost!r}"), replication)
+        self._cycle_word = mix(stream_key(seed, "cluster", f"cycle with boost {boost!r}"), replication)
         self._draws = 0
         self._log_weight = 0.0
 
@@ -56,7 +56,7 @@ class CycleHistory(History):
 
     def _uniform(self) -> float:
         self._draws += 1
-        return draw(self._word, self._draws)
+        return draw(self._cycle_word, self._draws)
 
     def _to_next_event(self) -> None:
         alive = [disk for disk, lives in enumerate(self.alive) if lives]

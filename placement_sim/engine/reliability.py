@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 
 from placement_sim.engine.rebuild_queue import Rebuild, RebuildQueue
@@ -75,6 +75,20 @@ class ReliabilityModel:
             for disk in group.disks:
                 capacity_bytes[disk] += group.part_bytes
         return capacity_bytes
+
+    @cached_property
+    def host_disks(self) -> dict[str, list[int]]:
+        """Disks of each host, by its name."""
+        disks: dict[str, list[int]] = {}
+        for disk, host in enumerate(self.hosts):
+            disks.setdefault(host, []).append(disk)
+        return disks
+
+
+@lru_cache(maxsize=32)
+def _stream_keys(names: tuple[str, ...], seed: int, purpose: str) -> tuple[int, ...]:
+    """Give the keys of one purpose; cached, because replications of a model share them."""
+    return tuple(stream_key(seed, name, purpose) for name in names)
 
 
 @dataclass
@@ -147,11 +161,16 @@ class History:
         self._lives = [0] * count
         self._queue = self._make_queue(model)
         self._lost_with: list[list[int]] = [[] for _ in range(count)]  # replacement: groups that wait for the disk
-        self._keys = self._stream_keys("failure")
-        self._repair_keys = self._stream_keys("repair")
+        names, hosts = tuple(model.disk_names), tuple(model.host_disks)
+        self._keys = {purpose: _stream_keys(names, seed, purpose) for purpose in ("failure", "repair")}
+        self._keys |= {purpose: _stream_keys(hosts, seed, purpose) for purpose in ("outage", "return")}
+        self._outages_of = [0] * len(hosts)
+        self._host_disks = list(model.host_disks.values())
         for disk in range(count):
             self.disk_is_new(disk)
-        self._start_outages()
+        if model.outages is not None:
+            for host in range(len(hosts)):
+                self._next_outage(host)
 
     def _make_queue(self, model: ReliabilityModel) -> RebuildQueue | None:
         if isinstance(model.repair, Replacement):
@@ -169,27 +188,12 @@ class History:
             mix(stream_key(self._seed, "cluster", "rebuild targets"), self._replication),
         )
 
-    def _stream_keys(self, purpose: str) -> list[int]:
-        return [mix(stream_key(self._seed, name, purpose), self._replication) for name in self.model.disk_names]
-
-    def _start_outages(self) -> None:
-        self._host_names = list(dict.fromkeys(self.model.hosts))
-        self._host_disks = [
-            [disk for disk, host in enumerate(self.model.hosts) if host == name] for name in self._host_names
-        ]
-        self._outage_counts = [0] * len(self._host_names)
-        self._outage_keys = [
-            [mix(stream_key(self._seed, name, purpose), self._replication) for purpose in ("outage", "return")]
-            for name in self._host_names
-        ]
-        if self.model.outages is not None:
-            for host in range(len(self._host_names)):
-                self._next_outage(host)
+    def _word(self, purpose: str, index: int, count: int) -> int:
+        return mix(mix(self._keys[purpose][index], self._replication), count)
 
     def _next_outage(self, host: int) -> None:
         assert self.model.outages is not None
-        word = mix(self._outage_keys[host][0], self._outage_counts[host])
-        self.schedule(self.model.outages.life.life_s(word), DOWN, host)
+        self.schedule(self.model.outages.life.life_s(self._word("outage", host, self._outages_of[host])), DOWN, host)
 
     # -- the clock ------------------------------------------------------------------------
 
@@ -200,7 +204,7 @@ class History:
 
     def disk_is_new(self, disk: int) -> None:
         """Draw the life of a disk that starts now."""
-        life_s = self.model.life.life_s(mix(self._keys[disk], self._lives[disk]))
+        life_s = self.model.life.life_s(self._word("failure", disk, self._lives[disk]))
         self._lives[disk] += 1
         self.schedule(life_s, FAIL, disk)
 
@@ -262,7 +266,7 @@ class History:
         repair = self.model.repair
         if isinstance(repair, Replacement):
             self._lost_with[disk] = kept
-            self.schedule(repair.repair.life_s(mix(self._repair_keys[disk], self._lives[disk])), BACK, disk)
+            self.schedule(repair.repair.life_s(self._word("repair", disk, self._lives[disk])), BACK, disk)
         else:
             assert self._queue is not None
             self.schedule(repair.delay_s, QUEUE, disk, self._queue.add(kept))
@@ -339,9 +343,9 @@ class History:
             self._next_outage(host)
         else:
             self.outcome.outages += 1
-            word = mix(self._outage_keys[host][1], self._outage_counts[host])
-            self._outage_counts[host] += 1
-            self.schedule(outages.down.life_s(word), UP, host)
+            down_s = outages.down.life_s(self._word("return", host, self._outages_of[host]))
+            self._outages_of[host] += 1
+            self.schedule(down_s, UP, host)
         for disk in self._host_disks[host]:
             self.reachable[disk] = up
             for group in self.parts[disk]:

@@ -1,11 +1,11 @@
-"""From a scenario to what a data path takes: a cluster, streams of requests, control events."""
+"""From a scenario to what a data path takes: a cluster and streams of requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from placement_sim.engine.datapath import DiskEvent, Stream
+from placement_sim.engine.datapath import Stream
 from placement_sim.errors import InputError
 from placement_sim.experiments.parts import DiskSpec, SyntheticSpec, TraceSpec, WorkloadSpec
 from placement_sim.experiments.scenario import Scenario
@@ -62,13 +62,6 @@ def _disk(spec: DiskSpec, name: str, host_index: int) -> Disk:
         weight=max(1, round(weight * WEIGHT_ONE)) if weight > 0 else 0,
         present=spec.present,
     )
-
-
-def build_events(scenario: Scenario) -> tuple[DiskEvent, ...]:
-    """Give the control events in order of time."""
-    index = {name: i for i, name in enumerate(scenario.disk_names)}
-    events = [DiskEvent(event.at, event.action, index[event.disk]) for event in scenario.events]
-    return tuple(sorted(events, key=lambda event: event.time_ns))
 
 
 def build_streams(scenario: Scenario, seed: int) -> list[Stream]:

@@ -1,4 +1,4 @@
-"""The parts of a scenario: hosts, disks, objects, workloads, events and laws, as pydantic models."""
+"""The parts of a scenario: hosts, disks, objects, workloads and laws, as pydantic models."""
 
 from __future__ import annotations
 
@@ -317,14 +317,6 @@ class WorkloadSpec(Part):
         if (self.trace is None) == (self.synthetic is None):
             raise MisfitError("trace", "needs exactly one of trace and synthetic", "give one of them")
         return self
-
-
-class EventSpec(Part):
-    """Something that happens to one disk at a stated time."""
-
-    at: DurationNs
-    action: Literal["add_disk", "disk_offline", "disk_online"]
-    disk: Name
 
 
 def named(value: Any) -> Any:

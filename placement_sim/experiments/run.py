@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from placement_sim.errors import InputError
-from placement_sim.experiments.build import build_cluster, build_events, build_streams
+from placement_sim.experiments.build import build_cluster, build_streams
+from placement_sim.experiments.faults import build_events
 from placement_sim.experiments.manifest import manifest
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import Result, make_result
@@ -50,7 +51,8 @@ def run(
     if seed < 0:
         raise InputError("seed", f"{seed} is negative", "give a seed of 0 or more")
     chosen = resolve_policy(scenario, policy)
-    cluster, events = build_cluster(scenario), build_events(scenario)
+    cluster = build_cluster(scenario)
+    events = build_events(scenario, cluster, seed)
     outcome = simulate(
         cluster,
         build_streams(scenario, seed),

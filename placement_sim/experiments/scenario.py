@@ -20,11 +20,11 @@ from pydantic import (
 )
 
 from placement_sim.errors import InputError
+from placement_sim.experiments.fault_parts import EventSpec, FailuresSpec
 from placement_sim.experiments.misfit import MisfitError, as_input_error, near
 from placement_sim.experiments.parts import (
     DiskSpec,
     DurationNs,
-    EventSpec,
     HostSpec,
     ObjectSpec,
     Part,
@@ -70,6 +70,7 @@ class Scenario(Part):
     objects: tuple[ObjectSpec, ...] = Field(min_length=1)
     workloads: tuple[WorkloadSpec, ...] = Field(min_length=1)
     events: tuple[EventSpec, ...] = ()
+    failures: FailuresSpec | None = None
     _folder: Path = PrivateAttr(default=Path("."))
 
     @property
@@ -173,12 +174,21 @@ def _check_references(scenario: Scenario) -> None:
         if thing.mirrors > len(indices):
             problem = f"{thing.mirrors} mirrors do not fit on {len(indices)} disks"
             raise MisfitError(f"objects[{i}].mirrors", problem, "use fewer mirrors or more disks")
+    _check_events(scenario)
+
+
+def _check_events(scenario: Scenario) -> None:
+    hosts = [host.name for host in scenario.hosts]
+    absent = {name for disk in scenario.disks if not disk.present for name in disk.names}
     for i, event in enumerate(scenario.events):
-        _check_known(f"events[{i}].disk", event.disk, scenario.disk_names)
-        present = next(disk.present for disk in scenario.disks if event.disk in disk.names)
-        if event.action == "add_disk" and present:
-            problem = f"{event.disk!r} is there from the start"
+        kind = "disk" if event.disk else "host"
+        _check_known(f"events[{i}].{kind}", event.target, scenario.disk_names if event.disk else hosts)
+        if event.action == "add_disk" and event.target not in absent:
+            problem = f"{event.target!r} is there from the start"
             raise MisfitError(f"events[{i}].disk", problem, "set present = false on the disk")
+    failures = scenario.failures
+    if failures and failures.hosts and not hosts:
+        raise MisfitError("failures.hosts", "there are no hosts", "name hosts, and the host of each disk")
 
 
 def _check_ends(scenario: Scenario) -> None:

@@ -74,11 +74,18 @@ def draw_groups(
     copies: int,
     free_bytes: npt.NDArray[np.int64],
     domains: Sequence[str],
+    disks: Sequence[int] | None = None,
 ) -> list[RedundancyGroup]:
     """Cut an object into groups and draw the disks of each: distinct failure domains, by free space.
 
-    The chance of a disk is its free space among those that may still be taken; `free_bytes`,
-    shape (disks,), is lessened in place, so that several objects share the disks.
+    The chance of a disk is its free space among those that may still be taken.
+
+    Parameters
+    ----------
+    free_bytes
+        Shape (disks,); lessened in place, so that several objects share the disks.
+    domains, disks
+        Failure domain of every disk, and the disks that may be taken, by default all.
 
     Raises
     ------
@@ -93,10 +100,14 @@ def draw_groups(
     """
     rng = generator(seed, name, "groups")
     codes = np.unique(np.asarray(domains), return_inverse=True)[1]
+    member = np.ones(len(free_bytes), bool)
+    if disks is not None:
+        member[:] = False
+        member[list(disks)] = True
     groups = []
     for start in range(0, data_bytes, group_bytes):
         part_bytes = min(group_bytes, data_bytes - start)
-        may = free_bytes >= part_bytes
+        may = member & (free_bytes >= part_bytes)
         chosen: list[int] = []
         for copy in range(copies):
             reach = np.cumsum(np.where(may, free_bytes, 0))

@@ -1,0 +1,79 @@
+"""From a scenario's events and failures to the control events of a run with guest I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from placement_sim.engine.datapath import DiskEvent
+from placement_sim.engine.reliability import Outages
+from placement_sim.errors import InputError
+from placement_sim.experiments.scenario import Scenario
+from placement_sim.model.cluster import Cluster
+from placement_sim.model.faults import Fault, disk_changes
+from placement_sim.workloads.failures import LifeLaw, renewals
+from placement_sim.workloads.fault_log import read_fault_log
+
+
+def build_events(scenario: Scenario, cluster: Cluster, seed: int) -> tuple[DiskEvent, ...]:
+    """Give the control events in order of time: scheduled, drawn and replayed faults, disk by disk.
+
+    Raises
+    ------
+    InputError
+        Failures are drawn without a horizon, redundancy is to return, or the log cannot be read.
+    """
+    faults = [*_scheduled(scenario, cluster), *_failures(scenario, cluster, seed)]
+    hosts = [disk.host_index for disk in cluster.disks]
+    changes = disk_changes(faults, hosts, [disk.present for disk in cluster.disks])
+    return tuple(DiskEvent(*change) for change in changes)
+
+
+def _scheduled(scenario: Scenario, cluster: Cluster) -> Iterator[Fault]:
+    disks, hosts = _indices(cluster)
+    for event in scenario.events:
+        yield Fault(event.at, event.action, (disks if event.disk else hosts)[event.target])
+
+
+def _indices(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
+    disks = {disk.name: index for index, disk in enumerate(cluster.disks)}
+    return disks, {host.name: index for index, host in enumerate(cluster.hosts)}
+
+
+def _failures(scenario: Scenario, cluster: Cluster, seed: int) -> list[Fault]:
+    failures = scenario.failures
+    if failures is None:
+        return []
+    if failures.repair() is not None:
+        key = "rebuild" if failures.rebuild else "replace"
+        problem = "a run with guest I/O has no rebuild yet"
+        raise InputError(f"failures.{key}", problem, "leave it out, or use the command `reliability`")
+    faults = []
+    if failures.log is not None:
+        faults += read_fault_log(scenario.folder / failures.log, *_indices(cluster))
+    life = failures.life()
+    if (life or failures.hosts) and scenario.horizon is None:
+        raise InputError("failures", "are drawn, and the run has no horizon", "give a horizon")
+    horizon_s = (scenario.horizon or 0) / 1e9
+    if life is not None:
+        faults += _drawn_disks(cluster, life, seed, horizon_s)
+    if failures.hosts is not None:
+        faults += _drawn_hosts(scenario, cluster, failures.hosts.make(), seed, horizon_s)
+    return faults
+
+
+def _drawn_disks(cluster: Cluster, life: LifeLaw, seed: int, horizon_s: float) -> Iterator[Fault]:
+    for index, disk in enumerate(cluster.disks):
+        if disk.present:
+            for failed_s, _ in renewals(seed, disk.name, life, None, horizon_s):
+                yield Fault(round(failed_s * 1e9), "disk_fail", index)
+
+
+def _drawn_hosts(
+    scenario: Scenario, cluster: Cluster, outages: Outages, seed: int, horizon_s: float
+) -> Iterator[Fault]:
+    for index, host in enumerate(cluster.hosts[: len(scenario.hosts)]):  # those that the scenario names
+        for failed_s, returned_s in renewals(seed, host.name, outages.life, outages.down, horizon_s):
+            yield Fault(round(failed_s * 1e9), "host_down", index)
+            if math.isfinite(returned_s) and returned_s <= horizon_s:
+                yield Fault(round(returned_s * 1e9), "host_up", index)

@@ -1,0 +1,52 @@
+"""A log of faults to be replayed: CSV with the columns time_s, action and name."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from placement_sim.errors import TraceError
+from placement_sim.model.faults import ACTIONS, Fault
+from placement_sim.units import parse_duration_ns
+
+COLUMNS = ["time_s", "action", "name"]
+
+
+def read_fault_log(path: Path, disks: Mapping[str, int], hosts: Mapping[str, int]) -> list[Fault]:
+    """Read a log of faults; rows may be in any order.
+
+    Parameters
+    ----------
+    disks, hosts
+        Index by name. An action names a disk or a host, see ``model.faults.ACTIONS``.
+
+    Raises
+    ------
+    TraceError
+        The file cannot be read, or a row is not a time, an action and the name of what it strikes.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TraceError(str(path), f"cannot read: {error}", "name a CSV file of faults") from None
+    if not rows or rows[0] != COLUMNS:
+        raise TraceError(f"{path}: line 1", "the head is another", f"write {','.join(COLUMNS)}")
+    return [_fault(f"{path}: line {number}", row, disks, hosts) for number, row in enumerate(rows[1:], 2) if row]
+
+
+def _fault(place: str, row: list[str], disks: Mapping[str, int], hosts: Mapping[str, int]) -> Fault:
+    if len(row) != len(COLUMNS):
+        raise TraceError(place, f"{len(row)} values instead of {len(COLUMNS)}", f"write {','.join(COLUMNS)}")
+    time_s, action, name = row
+    if action not in ACTIONS:
+        raise TraceError(place, f"the action {action!r} is not known", f"use one of {', '.join(ACTIONS)}")
+    known = hosts if ACTIONS[action].target == "host" else disks
+    if name not in known:
+        raise TraceError(place, f"no {ACTIONS[action].target} is called {name!r}", "name one of the scenario's")
+    try:
+        time_ns = parse_duration_ns(f"{time_s} s")
+    except ValueError as error:
+        raise TraceError(place, str(error), "give seconds since the start") from None
+    return Fault(time_ns, action, known[name])
