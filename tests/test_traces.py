@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
@@ -28,6 +30,17 @@ def v1(command: int, length: int, lbn: int, time_us: int, version: int = 0x100) 
 
 def v2(command: int, length: int, lbn: int, time_us: int, version: int = 0x200) -> bytes:
     return struct.pack(V2, command, version, 7, length, 1, lbn, time_us, 55)
+
+
+def parquet(**change: object) -> bytes:
+    """Write the two requests as a Parquet file of the project's own layout."""
+    values: dict[str, object] = {
+        "time_ns": [0, 3 * 10**9], "kind": ["write", "read"], "offset_bytes": [512, 1024],
+        "size_bytes": [4096, 512], "device": ["d", "d"], **change,
+    }  # fmt: skip
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({name: column for name, column in values.items() if column is not None}), sink)
+    return sink.getvalue().to_pybytes()
 
 
 # The same two requests in every format: write 4096 at 512, then 3 s later read 512 at 1024; those of
@@ -50,6 +63,7 @@ GOOD: dict[str, bytes] = {
     "blkparse": b"  8,64  1  1  0.500000009  7  Q  WS 1 + 8 [a b]\n  8,64  1  2  0.500000010  7  D  WS 1 + 8 [a b]\n"
     b"  8,64  1  3  0.6  7  D  FN [a]\n  8,64  0  1  0.7  0  C  WS 1 + 8 [0]\n"
     b"  8,64  1  4  3.500000010  7  D  R 2 + 1 [a]\nCPU8 (sde):\n Reads Queued:  0,  0KiB\n\nSkips: 0\n",
+    "parquet": parquet(),
     "oracle_general_reads": ORACLE,
     "oracle_general_writes": ORACLE,
 }
@@ -61,8 +75,8 @@ def put(folder: Path, data: bytes) -> Path:
     return file
 
 
-def read(file: Path, chunk: int = 65536, **more: str) -> list[tuple[int, int, int, int]]:
-    parts = list(open_trace(file, **more).chunks(chunk))
+def read(file: Path, window: int = 65536, **more: str) -> list[tuple[int, int, int, int]]:
+    parts = list(open_trace(file, window_requests=window, **more).chunks())
     return [
         row
         for p in parts
@@ -81,8 +95,8 @@ def test_format(tmp_path: Path, name: str) -> None:
     trace = open_trace(file, **known)
     assert trace.format == name and trace.why
     first, second = {"oracle_general_reads": (0, 0), "oracle_general_writes": (1, 1)}.get(name, (1, 0))
-    for chunk in (1, 2, 65536):
-        assert read(file, chunk, **known) == [(0, first, 512, 4096), (3 * 10**9, second, 1024, 512)]
+    for window in (1, 2, 65536):
+        assert read(file, window, **known) == [(0, first, 512, 4096), (3 * 10**9, second, 1024, 512)]
     list(trace.chunks())
     others = 1 if name[:2] in ("vs", "li", "fi", "sy", "bl") else 0
     assert sum(trace.other_operations.values()) == others
@@ -193,7 +207,7 @@ def test_blkparse_counts_issued_requests_only(tmp_path: Path) -> None:
     text = "Input file sda.blktrace.0 added\n" + "".join(f"  8,0  1  1  0.5  7  {event}\n" for event in events)
     file = put(tmp_path, text.replace("0.5  7  D RA", "0.4  7  D RA").encode())
     assert read(file) == [(0, 0, 2560, 4096), (10**8, 1, 4608, 4096), (10**8, 2, 0, 32768), (10**8, 1, 3584, 512)]
-    assert trace_info(file)["other_operations"] == {
+    assert trace_info(open_trace(file))["other_operations"] == {
         "flush": 3, "none": 1, "packet command": 1, "plug": 1, "unplug": 1, "timer unplug": 1, "message": 1,
     }  # fmt: skip
 
@@ -210,13 +224,13 @@ def test_missing_and_wrong_arguments(tmp_path: Path) -> None:
         open_trace(file, time_unit="us")
     with pytest.raises(TraceError, match=r"header|first line|fields"):
         read(file, format="fio_iolog_v3")
-    with pytest.raises(TraceError, match="chunk_requests 0"):
-        read(file, chunk=0)
+    with pytest.raises(TraceError, match="window_requests 0"):
+        read(file, window=0)
 
 
 def test_skip_bad_rows_counts_them(tmp_path: Path) -> None:
     rows = MSR + b"1,hm,0\n12,hm,0,Read,-512,512,1\n12,hm,0,Read,0,0,1\n"
-    trace = open_trace(put(tmp_path, rows), skip_bad_rows=True)
+    trace = open_trace(put(tmp_path, rows), on_bad_row="skip")
     assert sum(len(chunk) for chunk in trace.chunks()) == 2
     assert trace.skipped_rows == 3
 
@@ -224,11 +238,11 @@ def test_skip_bad_rows_counts_them(tmp_path: Path) -> None:
 def test_order_is_mended_within_a_window_only(tmp_path: Path) -> None:
     order = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]
     file = put(tmp_path, b"".join(b"%d,h,0,Read,%d,512,1\n" % (t + 10, t) for t in order))
-    assert [row[2] for row in read(file, chunk=2)] == list(range(10))
+    assert [row[2] for row in read(file, window=2)] == list(range(10))
     rows = [b"%d,h,0,Read,0,512,1\n" % t for t in [*range(10, 5000), 3]]
     late = put(tmp_path, b"".join(rows))
     with pytest.raises(TraceError, match=r"line 4991: time 3 is before .*window"):
-        read(late, chunk=10)
+        read(late, window=10)
 
 
 def test_time_unit_of_libcachesim(tmp_path: Path) -> None:
@@ -241,7 +255,7 @@ def test_time_unit_of_libcachesim(tmp_path: Path) -> None:
 
 def test_info_and_frame(tmp_path: Path) -> None:
     file = put(tmp_path, FIO3 + b"5 f write 4000 200\n6 f trim 0 9999\n7 f read 0 100\n1000007 f sync 0 0\n")
-    info = trace_info(file)
+    info = trace_info(open_trace(file))
     assert (info["requests"], info["reads"], info["writes"], info["unmaps"]) == (3, 1, 1, 1)
     assert (info["read_bytes"], info["write_bytes"], info["span_s"]) == (100, 200, 2e-6)
     assert (info["footprint_blocks_4kib"], info["footprint_blocks_1mib"]) == (2, 1)
@@ -286,10 +300,10 @@ def test_replay_refuses(tmp_path: Path, more: dict[str, object], match: str) -> 
 
 def test_projects_own_recording() -> None:
     file = Path(__file__).parents[1] / "data/traces/sqlite_mixed.fio_iolog.gz"
-    info = trace_info(file)
+    info = trace_info(open_trace(file))
     assert (info["requests"], info["reads"], info["writes"]) == (33034, 21896, 11138)
     assert info["devices"] == ["app.db", "app.db-wal"]
-    times = np.concatenate([chunk.time_ns for chunk in open_trace(file).chunks(1000)])
+    times = np.concatenate([chunk.time_ns for chunk in open_trace(file, window_requests=1000).chunks()])
     assert len(times) == 33034 and (np.diff(times) >= 0).all()
 
 
@@ -301,11 +315,11 @@ def test_a_random_change_is_read_or_refused_never_a_traceback(tmp_path: Path, na
         data = bytearray(GOOD[name])
         for at in rng.integers(0, len(data), size=rng.integers(1, 4)).tolist():
             data[at] = pool[int(rng.integers(len(pool)))]
-        for skip in (False, True):
+        for rule in ("error", "skip"):
             for known in (name, None):
                 try:
-                    trace = open_trace(put(tmp_path, bytes(data)), known, skip_bad_rows=skip)
-                    for chunk in trace.chunks(1):
+                    trace = open_trace(put(tmp_path, bytes(data)), known, on_bad_row=rule, window_requests=1)
+                    for chunk in trace.chunks():
                         assert (chunk.size_bytes > 0).all() and (chunk.offset_bytes >= 0).all()
                 except TraceError as error:
                     assert str(tmp_path) in str(error), bytes(data)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from placement_sim.workloads.traces import read_trace, trace_info
+from placement_sim.workloads.traces import open_trace, read_trace, trace_info
 
 FOLDER = Path(__file__).parents[2] / "shared" / "traces"
 pytestmark = [
@@ -21,7 +21,7 @@ VSCSI = "cloudphysics_head80000.vscsi"
 
 
 def test_vscsi_totals() -> None:
-    info = trace_info(FOLDER / VSCSI)
+    info = trace_info(open_trace(FOLDER / VSCSI))
     assert (info["requests"], info["reads"], info["writes"]) == (80000, 29207, 50793)
     assert info["span_s"] == pytest.approx(5634.270589, abs=1e-9)
     assert (info["read_bytes"], info["write_bytes"]) == (1208012800, 1851970048)
@@ -50,7 +50,7 @@ def test_twins_agree_row_by_row(twin: str, rows: int) -> None:
     ],
 )
 def test_described_counts(name: str, format: str, requests: int, devices: int) -> None:
-    info = trace_info(FOLDER / name)
+    info = trace_info(open_trace(FOLDER / name))
     assert (info["format"], info["requests"], len(info["devices"])) == (format, requests, devices)
 
 

@@ -37,7 +37,8 @@ for command in (
     catalogue.policies,
 ):
     app.command()(command)
-trace_app.command("info")(traces.info)
+for trace_command in (traces.info, traces.convert):
+    trace_app.command()(trace_command)
 calibrate_app.command("fio")(calibrate.fio)
 import_app.command("ceph-osd-df")(imports.ceph_osd_df)
 import_app.command("disks-csv")(imports.disks_csv)

@@ -108,7 +108,7 @@ def _traced(spec: TraceSpec, scenario: Scenario, size: int) -> Iterator[Requests
     if isinstance(device, int):
         if not 0 <= device < len(devices):
             cure = f"give 0 to {len(devices) - 1}, or a name"
-            raise InputError(str(trace.path), f"there is no device number {device}", cure)
+            raise InputError(trace.name, f"there is no device number {device}", cure)
         device = devices[device]
     return trace_requests(
         trace,

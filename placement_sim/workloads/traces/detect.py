@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
 from placement_sim.errors import TraceError
-from placement_sim.workloads.traces.source import read_head
+from placement_sim.workloads.traces.source import TraceSource
 
 # Format, pattern of the first line, why; the first that matches decides.
 LINES: tuple[tuple[str, str, str], ...] = (
@@ -26,7 +25,7 @@ LINES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def detect(path: Path, names: list[str]) -> tuple[str, str]:
+def detect(source: TraceSource, names: list[str]) -> tuple[str, str]:
     """Return (format, why).
 
     Raises
@@ -34,7 +33,9 @@ def detect(path: Path, names: list[str]) -> tuple[str, str]:
     TraceError
         The content is that of no known format.
     """
-    head = read_head(path)
+    head = source.head()
+    if head[:4] == b"PAR1":
+        return "parquet", "it begins with the magic number PAR1"
     binary = _vscsi(head)
     if binary:
         return binary
@@ -45,9 +46,10 @@ def detect(path: Path, names: list[str]) -> tuple[str, str]:
     start = re.match(r"fio version (\d+)", line)
     if start:
         problem = f"fio iolog version {start[1]} is not readable"
-        raise TraceError(f"{path}: line 1", problem, "record with fio 3 (versions 2 and 3 are read)")
+        raise TraceError(f"{source.name}: line 1", problem, "record with fio 3 (versions 2 and 3 are read)")
+    _refuse_big_endian(source.name, head)
     problem = f"the format is unknown; it begins {head[:40]!r}"
-    raise TraceError(str(path), problem, f"name the format, one of {', '.join(names)}")
+    raise TraceError(source.name, problem, f"name the format, one of {', '.join(names)}")
 
 
 def _vscsi(head: bytes) -> tuple[str, str] | None:
@@ -60,9 +62,18 @@ def _vscsi(head: bytes) -> tuple[str, str] | None:
     return None
 
 
-def guess_time_unit(path: Path) -> tuple[str, str]:
+def _refuse_big_endian(name: str, head: bytes) -> None:
+    """Say that a vSCSI file has its bytes in the other order, rather than that nothing is known of it."""
+    for version, record_bytes, at in ((2, 40, 2), (1, 32, 14)):
+        fields = [head[i : i + 2] for i in (at, at + record_bytes)]
+        if len(head) >= 2 * record_bytes and all(field == bytes([version, 0]) for field in fields):
+            problem = f"it looks like vSCSI version {version} with its bytes in big-endian order"
+            raise TraceError(name, problem, "write it in little-endian order")
+
+
+def guess_time_unit(source: TraceSource) -> tuple[str, str]:
     """Guess s or us for a libCacheSim CSV by the mean increment of its first rows."""
-    lines = read_head(path).decode("latin-1").split("\n")[1:-1]
+    lines = source.head().decode("latin-1").split("\n")[1:-1]
     fields = [line.split(",")[1] for line in lines if line.count(",") == 4]
     if any("." in value for value in fields):
         return "s", "times are decimal, so seconds"

@@ -31,7 +31,7 @@ def read_as_writes(reading: Reading, rows: int, time_unit: str | None) -> Iterat
 def _read(reading: Reading, rows: int, kind: int) -> Iterator[Rows]:
     done = 0
     reading.devices.append("0")
-    for block in read_records(reading.path, RECORD.itemsize, rows):
+    for block in read_records(reading.source, RECORD.itemsize, rows):
         records = np.frombuffer(block, dtype=RECORD)
         place = np.arange(done + 1, done + len(records) + 1, dtype=np.int64)
         done += len(records)
@@ -40,7 +40,8 @@ def _read(reading: Reading, rows: int, kind: int) -> Iterator[Rows]:
 
 def _convert(checker: Checker, records: npt.NDArray[np.void], kind: int) -> Rows:
     number, following = records["object"], records["next"]
-    checker.check(following < -1, lambda i: f"next access {following[i]} is below -1")
+    early = (following != -1) & (following <= checker.place)
+    checker.check(early, lambda i: f"next access {following[i]} is neither -1 nor after this record")
     checker.check(number > MAX_INT64, lambda i: f"object id {number[i]} is 2**63 or more")
     offset = checker.sectors("object id", np.where(checker.good, number, 0).astype(np.int64))
     size = records["size"].astype(np.int64)

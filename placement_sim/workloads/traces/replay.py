@@ -90,8 +90,8 @@ def _stream(
     if not found:
         if device is not None and not 0 <= _number(trace, device) < len(trace.devices):
             problem = f"device {device!r} is not among those read: {', '.join(trace.devices[:20])}"
-            raise TraceError(str(trace.path), problem, "name one of its devices")
-        raise TraceError(str(trace.path), "no request lies in the time window", "widen start_s and end_s")
+            raise TraceError(trace.name, problem, "name one of its devices")
+        raise TraceError(trace.name, "no request lies in the time window", "widen start_s and end_s")
 
 
 def _number(trace: Trace, device: str | int) -> int:
@@ -105,7 +105,7 @@ def _speed(trace: Trace, elapsed_ns: Ints, speed_up: float) -> Ints:
     if speed_up == 1:
         return elapsed_ns
     if int(elapsed_ns[-1]) / speed_up >= MAX_INT64:
-        raise TraceError(str(trace.path), f"speed_up {speed_up} makes times of 2**63 ns or more", "raise it")
+        raise TraceError(trace.name, f"speed_up {speed_up} makes times of 2**63 ns or more", "raise it")
     return np.floor(elapsed_ns / speed_up).astype(np.int64)
 
 
@@ -118,13 +118,13 @@ def _place(
         if beyond.any():
             i = int(np.argmax(beyond))
             problem = f"a request of {size[i]} bytes at {offset[i]} ends beyond the object's {object_bytes}"
-            raise TraceError(str(trace.path), problem, "use a larger object or addresses 'wrap' or 'scale'")
+            raise TraceError(trace.name, problem, "use a larger object or addresses 'wrap' or 'scale'")
         return offset, size
     if addresses == "scale" and span is not None:
         outside = offset >= span
         if outside.any():
             problem = f"offset {offset[np.argmax(outside)]} is not below address_span_bytes {span}"
-            raise TraceError(str(trace.path), problem, "give the trace's whole address range")
+            raise TraceError(trace.name, problem, "give the trace's whole address range")
         offset = np.array([value * object_bytes // span for value in offset.tolist()], dtype=np.int64)
     else:
         offset = offset % object_bytes
@@ -153,4 +153,4 @@ def _check(
     )  # fmt: skip
     for wrong, problem, cure in rules:
         if wrong:
-            raise TraceError(str(trace.path), problem, cure)
+            raise TraceError(trace.name, problem, cure)

@@ -1,26 +1,29 @@
-"""Rows on their way from a file to requests: checks of values, with line or record."""
+"""Rows on their way from a file to requests: what a pass over a file counts, and checks of values with their place.
+
+Text columns are Arrow arrays; a check looks at a whole column at once and goes row by row only to tell of a bad one.
+"""
 
 from __future__ import annotations
 
-import io
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from placement_sim.errors import TraceError
+from placement_sim.workloads.traces.source import TraceSource
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 SECTOR_BYTES = 512
-CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 MAX_INT64 = 2**63 - 1
-_MEND = "mend or remove it, or open the trace with skip_bad_rows=True"
+MAX_DEVICES = 1_000_000
+_MEND = "mend or remove it, or skip bad rows (on_bad_row 'skip')"
+_SECONDS = r"^[0-9]{1,10}(\.[0-9]*)?$"
 
 
 @dataclass(frozen=True)
@@ -54,27 +57,39 @@ def concatenate(parts: list[Rows]) -> Rows:
 class Reading:
     """One pass over a file: what it counts and the devices it meets."""
 
-    path: Path
+    source: TraceSource
     unit: str
     skip_bad_rows: bool = False
     devices: list[str] = field(default_factory=list)
     other_operations: Counter[str] = field(default_factory=Counter)
     skipped_rows: int = 0
+    notes: list[str] = field(default_factory=list)
+    version: int = 0  # that the first row of a format with versions showed
     _index: dict[str, int] = field(default_factory=dict)
 
-    def device_index(self, names: pd.Series[str]) -> npt.NDArray[np.int32]:
+    def device_index(self, names: pa.Array) -> npt.NDArray[np.int32]:
         """Give each device name its place in ``devices``, adding new ones."""
-        codes, unique = pd.factorize(names)
+        encoded = names.dictionary_encode()
+        unique = encoded.dictionary.to_pylist()
         for name in unique:
             if name not in self._index:
-                self._index[str(name)] = len(self.devices)
-                self.devices.append(str(name))
-        table = np.array([self._index[str(name)] for name in unique], dtype=np.int32)
-        return table[codes] if len(table) else np.zeros(0, np.int32)
+                if len(self.devices) >= MAX_DEVICES:
+                    problem = f"there are more than {MAX_DEVICES} devices, the last is {name[:80]!r}"
+                    raise TraceError(self.source.name, problem, "name the right format")
+                self._index[name] = len(self.devices)
+                self.devices.append(name)
+        table = np.array([self._index[name] for name in unique], dtype=np.int32)
+        return table[encoded.indices.to_numpy()] if len(table) else np.zeros(0, np.int32)
 
     def error(self, place: int, problem: str, cure: str = _MEND) -> TraceError:
         """Build the error for one line or record."""
-        return TraceError(f"{self.path}: {self.unit} {place}", problem, cure)
+        return TraceError(f"{self.source.name}: {self.unit} {place}", problem, cure)
+
+    def bad(self, count: int, place: int, problem: Callable[[], str], cure: str = _MEND) -> None:
+        """Count bad rows, or raise the error of the first of them."""
+        if not self.skip_bad_rows:
+            raise self.error(place, problem(), cure)
+        self.skipped_rows += count
 
 
 class Checker:
@@ -91,38 +106,43 @@ class Checker:
         if not bad.any():
             return
         first = int(np.argmax(bad))
-        if not self.reading.skip_bad_rows:
-            raise self.reading.error(int(self.place[first]), problem(first))
-        self.reading.skipped_rows += int(bad.sum())
+        self.reading.bad(int(bad.sum()), int(self.place[first]), lambda: problem(first))
         self.good &= ~bad
 
-    def whole(self, name: str, text: pd.Series[str], where: Mask | None = None) -> Ints:
+    def count_others(self, name: str, which: Mask) -> None:
+        """Count good rows that are no read, write or unmap."""
+        count = int((which & self.good).sum())
+        if count:
+            self.reading.other_operations[name] += count
+
+    def whole(self, name: str, text: pa.Array, where: Mask | None = None) -> Ints:
         """Convert a text column to int64 of 0 or more; rows outside ``where`` become 0."""
         used = self.good if where is None else self.good & where
-        form = text.str.fullmatch(r"[0-9]+").to_numpy(dtype=bool)
-        self.check(used & ~form, lambda i: f"{name} {text.iloc[i]!r} is not a whole number of 0 or more")
-        digits = text.str.lstrip("0")
-        length = digits.str.len().to_numpy(dtype=np.int64)
-        large = length > 19
-        edge = np.flatnonzero(form & (length == 19))
-        if len(edge):
-            large[edge] = [int(value) > MAX_INT64 for value in digits.iloc[edge]]
-        self.check(used & form & large, lambda i: f"{name} {text.iloc[i]} is 2**63 or more")
-        usable = used & form & ~large
-        numbers = text.where(pd.Series(usable, index=text.index), "0").astype("int64")
-        return np.asarray(numbers, dtype=np.int64)
+        form = as_mask(pc.ascii_is_decimal(text))
+        self.check(used & ~form, lambda i: f"{name} {shown(text, i)} is not a whole number of 0 or more")
+        usable = used & form
+        try:
+            return cast(_or_zero(text, usable), pa.int64())
+        except pa.ArrowInvalid:  # at least one number is too large: find which
+            large = np.zeros(len(text), dtype=bool)
+            for i in np.flatnonzero(usable & (as_numpy(pc.binary_length(text)) >= 19)).tolist():
+                digits = text[i].as_py().lstrip("0")
+                large[i] = len(digits) > 19 or int(digits or 0) > MAX_INT64
+            self.check(large, lambda i: f"{name} {shown(text, i)} is 2**63 or more")
+            return cast(_or_zero(text, usable & ~large), pa.int64())
 
-    def decimal_ns(self, name: str, text: pd.Series[str]) -> Ints:
-        """Convert decimal seconds to int64 ns, exactly to the 9th digit."""
-        form = text.str.fullmatch(r"[0-9]{1,10}(\.[0-9]*)?").to_numpy(dtype=bool)
-        self.check(~form, lambda i: f"{name} {text.iloc[i]!r} is not a time in seconds below 2**63 ns")
-        safe = text.where(pd.Series(self.good & form, index=text.index), "0")
-        parts = safe.str.partition(".")
-        seconds = parts[0].astype("int64").to_numpy(dtype=np.int64)
-        digits = parts[2].str.slice(0, 9).str.pad(9, side="right", fillchar="0")
-        self.check(seconds > 9_223_372_035, lambda i: f"{name} {text.iloc[i]} s is 2**63 ns or more")
-        fraction = digits.astype("int64").to_numpy(dtype=np.int64)
-        return np.asarray(np.where(self.good, seconds, 0) * 10**9 + fraction, dtype=np.int64)
+    def decimal_ns(self, name: str, text: pa.Array) -> Ints:
+        """Convert decimal seconds to int64 ns, exactly to the 9th digit; further digits are dropped."""
+        form = as_mask(pc.match_substring_regex(text, _SECONDS))
+        self.check(~form, lambda i: f"{name} {shown(text, i)} is not a time in seconds below 2**63 ns")
+        safe = _or_zero(text, self.good & form)
+        try:
+            exact = pc.cast(safe, pa.decimal128(19, 9))
+        except pa.ArrowInvalid:  # more than nine digits after the point
+            exact = pc.cast(pc.replace_substring_regex(safe, r"(\.[0-9]{9})[0-9]+$", r"\1"), pa.decimal128(19, 9))
+        words = np.frombuffer(exact.buffers()[1], dtype="<u8")[2 * exact.offset :: 2][: len(exact)]
+        self.check(words > MAX_INT64, lambda i: f"{name} {shown(text, i)} s is 2**63 ns or more")
+        return np.where(self.good, words, 0).astype(np.int64)
 
     def sectors(self, name: str, sectors: Ints) -> Ints:
         """Convert sectors to bytes."""
@@ -138,39 +158,32 @@ class Checker:
         self.check(used & over, lambda i: f"offset {offset[i]} + size {size[i]} is 2**63 or more")
 
 
-def split_lines(
-    reading: Reading, first_line: int, block: bytes, separator: str, fields: tuple[int, int]
-) -> tuple[pd.DataFrame, Checker]:
-    """Split lines into text columns; the number of fields must lie within ``fields``.
+def as_numpy(values: pa.Array) -> npt.NDArray[np.int64]:
+    """Give an Arrow array of numbers as a numpy one."""
+    return np.asarray(values.to_numpy(zero_copy_only=False))
 
-    Blank lines are passed over; missing fields at the end of a row are ''.
-    """
-    lines = block.replace(b"\r\n", b"\n").split(b"\n")[:-1]
-    mark = separator.encode()
-    if separator == " ":
-        lines = [b" ".join(line.split()) for line in lines]
-    kept = [i for i, line in enumerate(lines) if line and not line.isspace()]
-    place = np.array(kept, dtype=np.int64) + first_line
-    count = np.array([lines[i].count(mark) for i in kept], dtype=np.int64) + 1
-    checker = Checker(reading, place)
-    low, high = fields
-    wanted = f"{low}" if low == high else f"{low} to {high}"
 
-    def problem(i: int) -> str:
-        text = lines[kept[i]][:80].decode("latin-1")
-        return f"the row has {count[i]} fields where {wanted} belong: {text!r}"
+def as_mask(values: pa.Array) -> Mask:
+    """Give an Arrow array of truth values as a numpy one."""
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=bool)
 
-    checker.check((count < low) | (count > high), problem)
-    if CONTROL.search(b"".join(lines)):
-        control = np.array([CONTROL.search(lines[i]) is not None for i in kept], dtype=bool)
-        checker.check(control, lambda i: f"the row holds a control character: {lines[kept[i]][:80]!r}")
-    empty = mark * (low - 1)
-    text = b"\n".join(lines[i] if ok else empty + b"?" for i, ok in zip(kept, checker.good, strict=True))
-    width = int(min(high, max(int(count.max(initial=low)), low)))
-    if not kept:
-        return pd.DataFrame({i: pd.Series([], dtype="str") for i in range(width)}), checker
-    frame = pd.read_csv(
-        io.BytesIO(text), sep=separator, header=None, names=list(range(width)), dtype="str",
-        na_filter=False, skip_blank_lines=False, quoting=3, index_col=False, encoding="latin-1",
-    )  # fmt: skip
-    return frame.fillna("").apply(lambda column: column.str.strip()), checker
+
+def cast(text: pa.Array, to: pa.DataType) -> Ints:
+    """Convert text to numbers, all of which are known to be in form."""
+    return np.asarray(pc.cast(text, to).to_numpy(), dtype=np.int64)
+
+
+def _or_zero(text: pa.Array, usable: Mask) -> pa.Array:
+    return text if usable.all() else pc.if_else(pa.array(usable), text, "0")
+
+
+def shown(text: pa.Array, i: int) -> str:
+    """Quote the value of one row for an error, cut where it is long."""
+    return repr(text[i].as_py()[:80])
+
+
+def by_value(text: pa.Array, rule: Callable[[str], int]) -> Ints:
+    """Apply a rule to each distinct value of a column that has few."""
+    encoded = text.dictionary_encode()
+    table = np.array([rule(value) for value in encoded.dictionary.to_pylist()], dtype=np.int64)
+    return table[encoded.indices.to_numpy()] if len(table) else np.zeros(0, np.int64)

@@ -38,7 +38,7 @@ def read_v2(reading: Reading, rows: int, time_unit: str | None) -> Iterator[Rows
 def _read(reading: Reading, rows: int, layout: np.dtype[np.void], version: int) -> Iterator[Rows]:
     done = 0
     reading.devices.append("0")
-    for block in read_records(reading.path, layout.itemsize, rows):
+    for block in read_records(reading.source, layout.itemsize, rows):
         records = np.frombuffer(block, dtype=layout)
         place = np.arange(done + 1, done + len(records) + 1, dtype=np.int64)
         done += len(records)
@@ -47,16 +47,20 @@ def _read(reading: Reading, rows: int, layout: np.dtype[np.void], version: int) 
 
 def _convert(checker: Checker, records: npt.NDArray[np.void], version: int) -> Rows:
     found = records["version"] >> 8
-    checker.check(found != version, lambda i: f"the record has version {found[i]} in a file of version {version}")
+
+    def problem(i: int) -> str:
+        order = "; its bytes are in big-endian order" if records["version"][i] & 0xFF == version else ""
+        return f"the record has version {found[i]} in a file of version {version}{order}"
+
+    checker.check(found != version, problem)
     for name in ("time", "lbn"):
         raw = records[name]
         checker.check(raw > MAX_INT64, lambda i, raw=raw, name=name: f"{name} {raw[i]} is 2**63 or more")  # type: ignore[misc]
     command = records["command"]
     write = np.isin(command, WRITE_COMMANDS)
     data = write | np.isin(command, READ_COMMANDS)
-    for code in np.unique(command[~data & checker.good]):
-        name = f"0x{code:02x} {OTHER_NAMES.get(int(code), '')}".strip()
-        checker.reading.other_operations[name] += int((command[checker.good] == code).sum())
+    for code in np.unique(command[~data & checker.good]).tolist():
+        checker.count_others(f"0x{code:02x} {OTHER_NAMES.get(code, '')}".strip(), command == code)
     good_lbn = np.where(checker.good & data, records["lbn"], 0).astype(np.int64)
     offset = checker.sectors("lbn", good_lbn)
     size = records["length"].astype(np.int64)
