@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from placement_sim.cli import calibrate, catalogue, imports, reliability, reports, runs, traces
+from placement_sim.cli import calibrate, catalogue, imports, reliability, reports, runs, traces, whatif
 from placement_sim.errors import InvariantError, NotebookError, PlacementSimError, PolicyError
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
@@ -34,6 +34,7 @@ for command in (
     reliability.reliability,
     reports.report,
     reports.verify,
+    whatif.whatif,
     catalogue.policies,
 ):
     app.command()(command)
