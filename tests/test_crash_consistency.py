@@ -80,7 +80,7 @@ def test_a6_the_engine_refuses_to_tell_the_parent_too_early():
 
 
 def test_a9_a_block_on_two_components_has_no_single_owner():
-    leg = Leg(StorageObjectSpec("o", 4096, 512, (0, 1)), 2)
+    leg = Leg.alone(StorageObjectSpec("o", 4096, 512, (0, 1)), 2)
     leg.written[0].mark(3)
     leg.written[1].mark(3)
     with pytest.raises(InvariantError, match="block 3 is written on disk 0 and on disk 1"):

@@ -17,17 +17,41 @@ METHOD = (
 
 
 def bin_index(value_ns: int) -> int:
-    """Give the bin of a latency of 0 ns or more.
+    """Give the bin of a latency of 0 ns or more, by shifts alone, so that Numba can compile it.
 
     Examples
     --------
     >>> bin_index(511), bin_index(512), bin_index(513), bin_index(514)
     (511, 512, 512, 513)
     """
-    shift = value_ns.bit_length() - (SUB_BITS + 1)
-    if shift <= 0:
+    shift = 0
+    rest = value_ns >> (SUB_BITS + 1)
+    for step in (32, 16, 8, 4, 2, 1):
+        if rest >> step:
+            rest >>= step
+            shift += step
+    shift += rest
+    if shift == 0:
         return value_ns
     return (shift << SUB_BITS) + (value_ns >> shift)
+
+
+def bin_indices(values_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Give the bins of many latencies, same shape.
+
+    Examples
+    --------
+    >>> bin_indices(np.array([511, 512, 513, 514, 2**40 - 1])).tolist()[:4]
+    [511, 512, 512, 513]
+    """
+    shift = np.zeros(values_ns.shape, np.int64)
+    rest = values_ns >> (SUB_BITS + 1)
+    for step in (32, 16, 8, 4, 2, 1):
+        more = (rest >> step) > 0
+        rest = np.where(more, rest >> step, rest)
+        shift += more * step
+    shift += rest
+    return np.asarray((shift << SUB_BITS) + (values_ns >> shift), dtype=np.int64)
 
 
 def upper_edge_ns(index: int) -> int:

@@ -6,28 +6,42 @@ The policy decides; this is where the maps and the space change.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeVar
 
+from placement_sim.engine.host_cache import HostCache
 from placement_sim.engine.space import Space
 from placement_sim.errors import PolicyError
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import ONLINE, Cluster
+from placement_sim.model.map_store import MapStore
 from placement_sim.model.storage_object import Leg, StorageObject
 from placement_sim.policies.interface import FULL, PlacementPolicy, View, Write
 from placement_sim.randomness import mix, stream_key
 
 DONE, NO_SPACE, UNAVAILABLE = 0, 1, 2
+Owner = TypeVar("Owner")
+ZEROS, LOST, CACHED = -1, -2, -3  # in place of a disk: nothing is stored, not to be had, in the host's memory
 
-WriteRun = tuple[int, int, int, int, int, int]  # disk, reason, block, blocks, start_bytes, size_bytes
-ReadRun = tuple[int, int, int, int, int, int]  # leg, disk (-1 zeros, -2 unavailable), block, blocks, start, size
+WriteRun = tuple[int, int, bool, int, int, int, int]  # disk, reason, fresh, block, blocks, start_bytes, size_bytes
+ReadRun = tuple[int, int, int, int, int, int, int]  # object, leg, disk or ZEROS ..., block, blocks, start, size
 
 
 class Placement:
     """Objects with their maps, the space of the disks, and the policy."""
 
-    def __init__(self, cluster: Cluster, policy: PlacementPolicy, seed: int, queue_requests: list[int]) -> None:
+    def __init__(
+        self, cluster: Cluster, policy: PlacementPolicy, seed: int, space: Space, queue_requests: list[int]
+    ) -> None:
         disk_count = len(cluster.disks)
-        self.space = Space(cluster)
-        self.objects = [StorageObject(spec, disk_count) for spec in cluster.objects]
+        self.space = space
+        later = [index for index, disk in enumerate(cluster.disks) if not disk.present]
+        self.store = MapStore(cluster.objects, disk_count, later)
+        self.objects = [
+            StorageObject(spec, disk_count, self.store, index) for index, spec in enumerate(cluster.objects)
+        ]
+        self.cache = HostCache(cluster)
         self._policy = policy
         self.needs_map = policy.needs_map
         self._parameters = tuple(policy.parameters.values())
@@ -44,24 +58,23 @@ class Placement:
         block_bytes = tree.spec.block_bytes
         first = offset_bytes // block_bytes
         last = (offset_bytes + size_bytes - 1) // block_bytes
-        if first == last:  # most requests; the general way below gives the same
-            return [(*self._write_owner(object_index, leg_index, leg, first), first, 1, offset_bytes, size_bytes)]
-        owners = ((block, *self._write_owner(object_index, leg_index, leg, block)) for block in range(first, last + 1))
+        owners = ((block, self._write_owner(object_index, leg_index, leg, block)) for block in range(first, last + 1))
         return [
-            (disk, reason, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
-            for block, blocks, (disk, reason) in _runs(owners)
+            (*owner, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
+            for block, blocks, owner in _runs(owners)
         ]
 
-    def _write_owner(self, object_index: int, leg_index: int, leg: Leg, block: int) -> tuple[int, int]:
-        """Give (disk, reason); reason 0 means that the write may go there."""
+    def _write_owner(self, object_index: int, leg_index: int, leg: Leg, block: int) -> tuple[int, int, bool]:
+        """Give (disk, reason, fresh); reason 0: the write may go there; fresh: a clone's block was just chosen."""
         owner = leg.parent.entries[block] - 1
         if owner < 0:
             owner = leg.pending[block] - 1
             if owner >= 0 and not leg.written[owner].is_written(block):
-                return owner, DONE
+                return owner, DONE, False
         if owner >= 0:
-            return owner, DONE if self.space.status[owner] == ONLINE else UNAVAILABLE
-        return self._choose(object_index, leg_index, leg, block)
+            return owner, DONE if self.space.status[owner] == ONLINE else UNAVAILABLE, False
+        disk, reason = self._choose(object_index, leg_index, leg, block)
+        return disk, reason, reason == DONE and self.objects[object_index].backing >= 0
 
     def _choose(self, object_index: int, leg_index: int, leg: Leg, block: int) -> tuple[int, int]:
         tree = self.objects[object_index]
@@ -84,24 +97,15 @@ class Placement:
             space.weight,
         )
         disk = self._policy.choose(write, view, self._parameters, self._state)
-        self._check_choice(disk, tree.members, blocked, block)
+        check_choice(self._policy, disk, tree.members, blocked, block)
         if disk < 0 or blocked[disk]:
             full = disk < 0 or bool(blocked[disk] & FULL)
             return disk, NO_SPACE if full else UNAVAILABLE
         space.reserve(disk, spec.block_bytes)
-        leg.pending[block] = disk + 1
+        leg.set_pending(block, disk)
         return disk, DONE
 
-    def _check_choice(self, disk: int, members: list[int], blocked: list[int], block: int) -> None:
-        name = self._policy.name
-        if disk != -1 and disk not in members:
-            raise PolicyError(f"policy {name} chose {disk!r} for block {block}: not one of the disks {members}")
-        if disk == -1 and self._policy.needs_map:
-            raise PolicyError(f"policy {name} chose no disk for block {block} although some may take it")
-        if disk >= 0 and self._policy.needs_map and blocked[disk]:
-            raise PolicyError(f"policy {name} chose disk {disk} for block {block}, which is not a candidate")
-
-    def _domains_of_other_legs(self, tree: StorageObject, leg_index: int, block: int) -> set[str]:
+    def _domains_of_other_legs(self, tree: StorageObject, leg_index: int, block: int) -> set[int]:
         taken = set()
         for index, leg in enumerate(tree.legs):
             owner = (leg.parent.entries[block] or leg.pending[block]) - 1
@@ -155,32 +159,47 @@ class Placement:
 
     # -- reads and unmaps --------------------------------------------------------------------
 
-    def read_runs(self, object_index: int, offset_bytes: int, size_bytes: int, turn: int) -> list[ReadRun]:
+    def read_runs(
+        self, object_index: int, offset_bytes: int, size_bytes: int, turn: int, host_index: int
+    ) -> list[ReadRun]:
         """Split a read by owner, from the least loaded live leg; equal loads take turns."""
-        tree = self.objects[object_index]
-        block_bytes = tree.spec.block_bytes
+        block_bytes = self.objects[object_index].spec.block_bytes
         first = offset_bytes // block_bytes
         last = (offset_bytes + size_bytes - 1) // block_bytes
-        if first == last:
-            return [(*self._read_owner(tree, first, turn), first, 1, offset_bytes, size_bytes)]
-        owners = ((block, *self._read_owner(tree, block, turn)) for block in range(first, last + 1))
+        owners = ((block, self._read_owner(object_index, block, turn, host_index)) for block in range(first, last + 1))
         return [
-            (leg, disk, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
-            for block, blocks, (leg, disk) in _runs(owners)
+            (*owner, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
+            for block, blocks, owner in _runs(owners)
         ]
 
-    def _read_owner(self, tree: StorageObject, block: int, turn: int) -> tuple[int, int]:
+    def _read_owner(self, object_index: int, block: int, turn: int, host_index: int) -> tuple[int, int, int]:
+        """Give (object, leg, disk) of a block; what a clone has not written is its backing's (B2)."""
+        while True:
+            tree = self.objects[object_index]
+            leg, disk = self._least_loaded(tree, block, turn)
+            if disk != ZEROS:
+                if disk >= 0 and host_index >= 0 and self.cache.holds(host_index, object_index, block):
+                    disk = CACHED
+                return object_index, leg, disk
+            object_index = tree.backing
+            if object_index < 0 or block >= self.objects[object_index].spec.block_count:
+                return 0, 0, ZEROS
+
+    def _least_loaded(self, tree: StorageObject, block: int, turn: int) -> tuple[int, int]:
         legs = tree.legs
-        best = (0, -1)
+        best = (0, ZEROS)
         least = -1
         for step in range(len(legs)):
             leg_index = (turn + step) % len(legs)
-            disk = legs[leg_index].parent.entries[block] - 1
-            if disk < 0:
+            entry = legs[leg_index].parent.entries[block]
+            if entry == legs[leg_index].parent.degraded:
+                entry = legs[leg_index].pending[block]
+            if entry == 0:
                 continue
-            if self.space.status[disk] == DISK_OFFLINE:
+            disk = entry - 1
+            if entry == legs[leg_index].parent.stale or self.space.status[disk] == DISK_OFFLINE:
                 if least < 0:
-                    best = (0, -2)
+                    best = (0, LOST)
             elif least < 0 or self._queue_requests[disk] < least:
                 best, least = (leg_index, disk), self._queue_requests[disk]
         return best
@@ -197,6 +216,15 @@ class Placement:
                 cleared += self._unmap_block(leg, block, block_bytes)
         return cleared
 
+    def discard(self, object_index: int) -> int:
+        """Unmap whatever the object holds."""
+        tree = self.objects[object_index]
+        cleared = 0
+        for leg in tree.legs:
+            for block in leg.held_blocks():
+                cleared += self._unmap_block(leg, block, tree.spec.block_bytes)
+        return cleared
+
     def _unmap_block(self, leg: Leg, block: int, block_bytes: int) -> bool:
         disk = (leg.parent.entries[block] or leg.pending[block]) - 1
         if disk < 0:
@@ -206,26 +234,28 @@ class Placement:
             self.space.release(disk, block_bytes)
         else:
             self.space.cancel(disk, block_bytes)
-        leg.unmaps += 1
-        leg.unmapped[block] = leg.unmaps
+        leg.note_unmap(block)
         leg.pending[block] = 0
         if leg.parent.entries[block]:
             leg.parent.clear(block)
         return True
 
 
-def _runs(owners: Iterator[tuple[int, int, int]]) -> Iterator[tuple[int, int, tuple[int, int]]]:
+def check_choice(policy: PlacementPolicy, disk: int, members: list[int], blocked: list[int], block: int) -> None:
+    """Refuse a choice that a policy may not make."""
+    if disk != -1 and disk not in members:
+        raise PolicyError(f"policy {policy.name} chose {disk!r} for block {block}: not one of the disks {members}")
+    if disk == -1 and policy.needs_map:
+        raise PolicyError(f"policy {policy.name} chose no disk for block {block} although some may take it")
+    if disk >= 0 and policy.needs_map and blocked[disk]:
+        raise PolicyError(f"policy {policy.name} chose disk {disk} for block {block}, which is not a candidate")
+
+
+def _runs(owners: Iterator[tuple[int, Owner]]) -> Iterator[tuple[int, int, Owner]]:
     """Join neighbouring blocks with one owner: (first block, blocks, owner)."""
-    start, count, current = 0, 0, (-1, -1)
-    for block, first, second in owners:
-        if count and (first, second) == current:
-            count += 1
-            continue
-        if count:
-            yield start, count, current
-        start, count, current = block, 1, (first, second)
-    if count:
-        yield start, count, current
+    for owner, group in groupby(owners, key=itemgetter(1)):
+        blocks = [block for block, _ in group]
+        yield blocks[0], len(blocks), owner
 
 
 def _clip(block: int, blocks: int, block_bytes: int, offset_bytes: int, size_bytes: int) -> tuple[int, int]:

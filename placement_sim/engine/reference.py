@@ -1,62 +1,50 @@
 """The reference data path: every arrival and every completion is a SimPy event.
 
 It is the readable statement of the model; docs/architecture.md tells the way of a request.
+The common case, one block with an owner, is kept short, because benchmarks/reference_path.py asks for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import simpy
 
-from placement_sim.engine.datapath import Ints, NoSpace, Stream
-from placement_sim.engine.histogram import BIN_COUNT, bin_index
-from placement_sim.engine.placement import DONE, NO_SPACE, UNAVAILABLE, Placement
-from placement_sim.engine.source import ClosedSource, OpenSource, Source
-from placement_sim.engine.station import ISSUE, Clock, Operation, Station
-from placement_sim.errors import InputError
+from placement_sim.engine.datapath import COUNT_NAMES, Ints, NoSpace, Running, Split, Stream
+from placement_sim.engine.hardware import RAW, Hardware
+from placement_sim.engine.placement import CACHED, DONE, LOST, NO_SPACE, UNAVAILABLE, ZEROS, Placement
+from placement_sim.engine.source import ClosedSource, OpenSource, RawSource, Row, Source
+from placement_sim.engine.space import Space
+from placement_sim.engine.station import Clock, Operation
+from placement_sim.engine.tally import Ledger
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
-from placement_sim.model.cluster import Cluster
-from placement_sim.model.service import service_time_ns
+from placement_sim.model.cluster import ONLINE, Cluster
 from placement_sim.model.storage_object import StorageObject
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import draw
-from placement_sim.workloads.requests import READ, UNMAP
-
-COUNT_NAMES = (
-    "finished", "failed_no_space", "failed_offline", "in_flight", "reads", "writes", "unmaps",
-    "zero_read_blocks", "first_writes", "metadata_writes", "unmapped_blocks", "retries", "split_operations",
-)  # fmt: skip
-
-_COUNT_OF_KIND = ("reads", "writes", "unmaps")
+from placement_sim.workloads.requests import READ, UNMAP, WRITE
 
 
-class Request:
-    """One request in flight."""
+class Request(Operation):
+    """One request in flight. It is its own first operation: most have no other."""
 
-    __slots__ = ("issued_ns", "kind", "number", "offset_bytes", "operations", "size_bytes", "source", "status",
-                 "u0", "u1", "waiting_for")  # fmt: skip
+    __slots__ = ("issued_ns", "kind", "number", "operations", "source", "status", "u0", "u1", "waiting_for")
 
-    def __init__(
-        self, source: Source, number: int, kind: int, offset_bytes: int, size_bytes: int, u0: float, u1: float
-    ) -> None:
+    def __init__(self, source: Source, number: int, row: Row, now_ns: int) -> None:
+        self._value = None
+        self.request = self
         self.source = source
         self.number = number
-        self.kind = kind
-        self.offset_bytes = offset_bytes
-        self.size_bytes = size_bytes
-        self.u0 = u0
-        self.u1 = u1
-        self.issued_ns = 0
-        self.waiting_for = 1  # the dispatch itself, so that nothing completes during it
-        self.operations = 0
+        _, self.kind, self.start_bytes, self.size_bytes, self.block, _, self.u0, self.u1 = row
+        self.issued_ns = now_ns
+        self.operations = 1
+        self.waiting_for = 1
         self.status = DONE
 
 
 class ReferenceDataPath:
-    """Disks, links and maps driven by SimPy events."""
+    """Disks, links and maps driven by SimPy events; see `datapath.DataPath` for what its methods promise."""
 
     def __init__(
         self,
@@ -72,198 +60,187 @@ class ReferenceDataPath:
         self.cluster = cluster
         self._seed = seed
         self._on_no_space = on_no_space
-        self.queue_requests = [0] * len(cluster.disks)
-        self.placement = Placement(cluster, policy, seed, self.queue_requests)
-        self.space = self.placement.space
+        self.space = Space(cluster)
+        self.hardware = Hardware(env, cluster, self.space, self._wrote, self._answered, self._operation_failed)
+        self.placement = Placement(cluster, policy, seed, self.space, self.hardware.queue_requests)
         self.objects: list[StorageObject] = self.placement.objects
-        self._outages = [0] * len(cluster.disks)
-        self._heads = [0] * len(cluster.disks)
-        self._object_bytes = [spec.size_bytes for spec in cluster.objects]
-        self._links = [
-            (disk.host_index, host.latency_ns, host.bandwidth_bytes_per_s)
-            for disk in cluster.disks
-            for host in [cluster.hosts[disk.host_index]]
-        ]
-        self._laws = [disk.service.encode() for disk in cluster.disks]
-        self.disks = [Station(env, disk.channels, self._disk_service_ns, self._disk_left) for disk in cluster.disks]
-        self.links_in = [Station(env, 1, self._link_ns, self._link_in_left) for _ in cluster.hosts]
-        self.links_out = [Station(env, 1, self._link_ns, self._link_out_left) for _ in cluster.hosts]
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
-        self.histogram = [[0] * BIN_COUNT for _ in range(2)]
-        self.latency_sum_ns = [0, 0]
-        self.read_bytes = [0] * len(cluster.disks)
-        self.written_bytes = [0] * len(cluster.disks)
-        self.metadata_writes_before = 0
+        self.ledger = Ledger()
+        self._metadata_writes_before = 0
         self._sources: list[Source] = []
+        self._raw: dict[str, RawSource] = {}
         self.no_space: NoSpace | None = None
         self.records: list[tuple[int, ...]] | None = [] if record_requests else None
 
     # -- streams -------------------------------------------------------------------------
 
-    def start_stream(self, stream: Stream) -> simpy.Event:
+    def start_stream(self, stream: Stream) -> Running:
         """Start a stream now; the event succeeds when its last request is complete."""
         kind = ClosedSource if stream.outstanding else OpenSource
-        source = kind(self.env, self.issue, stream, len(self._sources), self._seed)
+        spec = self.cluster.objects[stream.object_index]
+        source = kind(self.env, self.issue, stream, len(self._sources), self._seed, spec)
+        source.tally = self.ledger.tally(stream.purpose)
         self._sources.append(source)
         source.start()
-        ended: simpy.Event = source.ended
-        return ended
+        return Running(source.index, source.ended)
 
-    def issue(
-        self, source: Source, number: int, kind: int, offset_bytes: int, size_bytes: int, u0: float, u1: float
-    ) -> None:
-        """Take one request from a source: split it, place it, send its operations."""
-        request = Request(source, number, kind, offset_bytes, size_bytes, u0, u1)
-        request.issued_ns = self.env.now
+    def stop_stream(self, running: Running) -> None:
+        """Issue nothing more; the event succeeds when what is in flight has completed."""
+        self._sources[running.index].stop()
+
+    def raw_io(self, disk: int, is_write: bool, size_bytes: int, position: int, purpose: str) -> simpy.Event:
+        """Send one operation to a disk, past all maps; the event's value is False if the disk was lost."""
+        if purpose not in self._raw:
+            source = RawSource(self.env, purpose, len(self._sources), self._seed)
+            source.tally = self.ledger.tally(purpose)
+            self._sources.append(source)
+            self._raw[purpose] = source
+        source = self._raw[purpose]
+        event = self.env.event()
+        number = source.next_number(event)
+        word = source.word(number)
+        row = (0, WRITE if is_write else READ, position, size_bytes, 0, 0, draw(word, 0), draw(word, 1))
+        request = Request(source, number, row, self.env.now)
         self.counts["in_flight"] += 1
-        tree = self.objects[source.object_index]
-        if offset_bytes + size_bytes > tree.spec.size_bytes:
-            raise InputError(
-                f"workload {source.name}: request {number}",
-                f"bytes {offset_bytes} to {offset_bytes + size_bytes} reach beyond object {tree.spec.name}"
-                f" of {tree.spec.size_bytes}",
-                "make the object larger, or wrap or scale the addresses",
-            )
-        if kind == UNMAP:
-            self.counts["unmapped_blocks"] += self.placement.unmap(source.object_index, offset_bytes, size_bytes)
-        elif kind == READ:
-            self._send_read(request, offset_bytes, size_bytes)
+        self._send_whole(request, RAW, disk, 0, self.env.now)
+        return event
+
+    def issue(self, source: Source, number: int, row: Row, now_ns: int) -> None:
+        """Take one request from a source: split it, place it, send its operations."""
+        request = Request(source, number, row, now_ns)
+        self.counts["in_flight"] += 1
+        object_index = source.object_index
+        tree = self.objects[object_index]
+        if row[4] == row[5] and len(tree.legs) == 1 and row[1] != UNMAP and source.host_index < 0:
+            leg = tree.legs[0]
+            entry = leg.parent.entries[row[4]]
+            if 0 < entry < leg.parent.stale and self.space.status[entry - 1] == ONLINE:
+                self._send_whole(request, object_index, entry - 1, leg.unmaps[0], now_ns)
+                return
+        # The dispatch itself is waited for, so that nothing completes during it.
+        request.operations = 0
+        offset_bytes, size_bytes = request.start_bytes, request.size_bytes
+        if request.kind == UNMAP:
+            self.counts["unmapped_blocks"] += self.placement.unmap(object_index, offset_bytes, size_bytes)
+        elif request.kind == READ:
+            self._send_read(request, object_index, offset_bytes, size_bytes)
         else:
-            for leg in range(len(tree.legs)):
-                self._send_write(request, leg, offset_bytes, size_bytes)
-        self._part_done(request)
+            for leg_index in range(len(tree.legs)):
+                self._send_write(request, object_index, leg_index, offset_bytes, size_bytes)
+        self._part_done(request, now_ns)
 
-    def _send_read(self, request: Request, offset_bytes: int, size_bytes: int) -> None:
-        runs = self.placement.read_runs(request.source.object_index, offset_bytes, size_bytes, request.number)
-        for leg, disk, block, blocks, start, size in runs:
-            if disk == -1:
+    def _send_read(self, request: Request, object_index: int, offset_bytes: int, size_bytes: int) -> None:
+        runs = self.placement.read_runs(
+            object_index, offset_bytes, size_bytes, request.number, request.source.host_index
+        )
+        for owner, leg, disk, block, blocks, start, size in runs:
+            if disk >= 0:
+                self._send_part(request, owner, leg, disk, block, blocks, start, size, False)
+            elif disk == ZEROS:
                 self.counts["zero_read_blocks"] += blocks
-            elif disk == -2:
-                self._fail(request, UNAVAILABLE, -1)
+            elif disk == CACHED:
+                self.counts["cached_read_blocks"] += blocks
             else:
-                self._send(request, leg, disk, block, blocks, start, size, False)
+                assert disk == LOST
+                self._fail(request, UNAVAILABLE, -1)
 
-    def _send_write(self, request: Request, leg: int, offset_bytes: int, size_bytes: int) -> None:
-        runs = self.placement.write_runs(request.source.object_index, leg, offset_bytes, size_bytes)
-        for disk, reason, block, blocks, start, size in runs:
+    def _send_write(self, request: Request, object_index: int, leg: int, offset_bytes: int, size_bytes: int) -> None:
+        runs = self.placement.write_runs(object_index, leg, offset_bytes, size_bytes)
+        for disk, reason, fresh, block, blocks, start, size in runs:
             if reason:
                 self._fail(request, reason, disk)
-            else:
-                self._send(request, leg, disk, block, blocks, start, size, True)
+                continue
+            if fresh and self.objects[object_index].backing >= 0:
+                start, size = self._copy_up(request, object_index, leg, block, blocks, start, size)
+            self._send_part(request, object_index, leg, disk, block, blocks, start, size, True)
 
-    def _send(
-        self,
-        request: Request,
-        leg: int,
-        disk: int,
-        block: int,
-        blocks: int,
-        start: int,
-        size: int,
-        is_write: bool,
-    ) -> None:
-        index = request.operations
+    def _copy_up(
+        self, request: Request, object_index: int, leg: int, block: int, blocks: int, start: int, size: int
+    ) -> tuple[int, int]:
+        """Read what a clone's first write leaves of its blocks from the backing; give the whole blocks' range.
+
+        Implied: a block is allocated whole, so the rest must come along. The read runs beside the write.
+        """
+        tree = self.objects[object_index]
+        first = block * tree.spec.block_bytes
+        end = min((block + blocks) * tree.spec.block_bytes, tree.spec.size_bytes)
+        backing_bytes = self.cluster.objects[tree.backing].size_bytes
+        for piece, piece_end in ((first, start), (start + size, end)):
+            copied = min(piece_end, backing_bytes) - piece
+            if copied > 0 and leg == 0:
+                self.counts["copied_up_bytes"] += copied
+                self._send_read(request, tree.backing, piece, copied)
+        return first, end - first
+
+    def _send_whole(self, request: Request, object_index: int, disk: int, unmaps_seen: int, now_ns: int) -> None:
+        """Send a request that is one operation."""
+        request.object_index = object_index
+        request.leg = 0
+        request.disk = disk
+        request.blocks = 1
+        request.is_write = request.kind == WRITE
+        request.index = 0
+        request.unmaps_seen = unmaps_seen
+        self.hardware.send(request, now_ns)
+
+    def _send_part(
+        self, request: Request, object_index: int, leg: int, disk: int, block: int, blocks: int,
+        start: int, size: int, is_write: bool,
+    ) -> None:  # fmt: skip
+        op = Operation()
+        op.request = request
+        op.index = request.operations
         request.operations += 1
         request.waiting_for += 1
-        if index == 0:
-            u0, u1 = request.u0, request.u1
-        else:
+        if op.index > 0:
             self.counts["split_operations"] += 1
-            word = request.source.word(request.number)
-            u0, u1 = draw(word, 2 * index), draw(word, 2 * index + 1)
-        # Where on the disk: at the same relative place as in the object (an assumption).
-        position = (start << 32) // self._object_bytes[request.source.object_index]
-        op = Operation(request, leg, disk, block, blocks, size, position, is_write, u0, u1)
-        op.outages = self._outages[disk]
-        op.unmaps_seen = self.objects[request.source.object_index].legs[leg].unmaps
-        # A policy sees what has been sent to a disk, on the way to it or at it.
-        self.queue_requests[disk] += 1
-        host_index, latency_ns, bandwidth = self._links[disk]
-        if bandwidth and is_write:
-            self.links_in[host_index].enter(op)
-        elif latency_ns:
-            self._hop(op, latency_ns, self._enter_disk)
-        else:
-            self._enter_disk(op)
+        op.object_index, op.leg, op.disk, op.block, op.blocks = object_index, leg, disk, block, blocks
+        op.start_bytes, op.size_bytes, op.is_write = start, size, is_write
+        op.unmaps_seen = self.objects[object_index].legs[leg].unmaps[0]
+        self.hardware.send(op, self.env.now)
 
-    # -- the way of an operation -----------------------------------------------------------
+    # -- what happens to an operation ------------------------------------------------------
 
-    def _hop(self, op: Operation, delay_ns: int, then: Callable[[Any], None]) -> None:
-        if delay_ns == 0:
-            then(op)
-        else:
-            op.callbacks = [then]
-            self.env.schedule(op, ISSUE, delay_ns)
+    def _wrote(self, op: Operation, now_ns: int) -> None:
+        """Mark the component's map (A5)."""
+        op.request.source.tally.written_bytes += op.size_bytes
+        if op.object_index != RAW:
+            leg = self.objects[op.object_index].legs[op.leg]
+            if op.blocks > 1 or leg.pending[op.block]:
+                self.placement.component_wrote(op.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen)
 
-    def _link_ns(self, op: Operation) -> int:
-        return int(op.size_bytes * 1e9 / self._links[op.disk][2] + 0.5)
-
-    def _link_in_left(self, op: Operation) -> None:
-        self._hop(op, self._links[op.disk][1], self._enter_disk)
-
-    def _enter_disk(self, op: Operation) -> None:
-        # Whatever was on its way when the disk went offline is lost, even if the disk is back by now.
-        if op.outages != self._outages[op.disk] or self.space.status[op.disk] == DISK_OFFLINE:
-            self._operation_failed(op)
-        else:
-            self.disks[op.disk].enter(op)
-
-    def _disk_service_ns(self, op: Operation) -> int:
-        kind, parameters = self._laws[op.disk]
-        disk = op.disk
-        time_ns = service_time_ns(
-            kind, parameters, op.is_write, op.size_bytes, op.position, self._heads[disk], op.u0, op.u1
-        )
-        # The head ends behind what was transferred, by the same relation as the position.
-        object_bytes = self._object_bytes[op.request.source.object_index]
-        self._heads[disk] = op.position + (op.size_bytes << 32) // object_bytes
-        return time_ns
-
-    def _disk_left(self, op: Operation) -> None:
-        disk = op.disk
-        host_index, latency_ns, bandwidth = self._links[disk]
-        if op.is_write:
-            self.written_bytes[disk] += op.size_bytes
-            self.placement.component_wrote(
-                op.request.source.object_index, op.leg, disk, op.block, op.blocks, op.unmaps_seen
-            )
-        else:
-            self.read_bytes[disk] += op.size_bytes
-            if bandwidth:
-                self.links_out[host_index].enter(op)
-                return
-        if latency_ns:
-            self._hop(op, latency_ns, self._answered)
-        else:
-            self._answered(op)
-
-    def _link_out_left(self, op: Operation) -> None:
-        self._hop(op, self._links[op.disk][1], self._answered)
-
-    def _answered(self, op: Operation) -> None:
-        self.queue_requests[op.disk] -= 1
-        if op.is_write:
-            first = self.placement.parent_learns(
-                op.request.source.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen
-            )
-            self.counts["first_writes"] += first
-        self._part_done(op.request)
-
-    def _operation_failed(self, op: Operation) -> None:
-        """Fail an operation whose disk is gone: it is tried elsewhere, if it can be (A8, A12)."""
-        self.queue_requests[op.disk] -= 1
+    def _answered(self, op: Operation, now_ns: int) -> None:
+        """Change the parent's map (A6) and finish the request, if this was its last operation."""
         request = op.request
-        block_bytes = self.objects[request.source.object_index].spec.block_bytes
-        start = max(request.offset_bytes, op.block * block_bytes)
         if op.is_write:
+            if op.object_index != RAW:
+                leg = self.objects[op.object_index].legs[op.leg]
+                if op.blocks > 1 or leg.pending[op.block]:
+                    self.counts["first_writes"] += self.placement.parent_learns(
+                        op.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen
+                    )
+        else:
+            request.source.tally.read_bytes += op.size_bytes
+            host = request.source.host_index
+            if host >= 0:
+                for block in range(op.block, op.block + op.blocks):
+                    self.placement.cache.insert(host, op.object_index, block)
+        self._part_done(request, now_ns)
+
+    def _operation_failed(self, op: Operation, now_ns: int) -> None:
+        """Fail an operation whose disk is gone: it is tried elsewhere, if it can be (A8, A12)."""
+        request = op.request
+        if not request.source.retries:
+            self._fail(request, UNAVAILABLE, op.disk)
+        elif op.is_write:
             freed = self.placement.first_write_failed(
-                request.source.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen
+                op.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen
             )
             self.counts["retries"] += freed > 0 and self.placement.needs_map
-            self._send_write(request, op.leg, start, op.size_bytes)
+            self._send_write(request, op.object_index, op.leg, op.start_bytes, op.size_bytes)
         else:
-            self._send_read(request, start, op.size_bytes)
-        self._part_done(request)
+            self._send_read(request, op.object_index, op.start_bytes, op.size_bytes)
+        self._part_done(request, now_ns)
 
     # -- ends ------------------------------------------------------------------------------
 
@@ -276,34 +253,25 @@ class ReferenceDataPath:
             if self._on_no_space:
                 self._on_no_space()
 
-    def _part_done(self, request: Request) -> None:
+    def _part_done(self, request: Request, now_ns: int) -> None:
         request.waiting_for -= 1
         if request.waiting_for:
             return
         counts = self.counts
         counts["in_flight"] -= 1
-        latency_ns: int = self.env.now - request.issued_ns
-        if request.status == DONE:
-            counts["finished"] += 1
-            kind = request.kind
-            counts[_COUNT_OF_KIND[kind]] += 1
-            if kind != UNMAP:
-                self.histogram[kind][bin_index(latency_ns)] += 1
-                self.latency_sum_ns[kind] += latency_ns
+        source, kind, status = request.source, request.kind, request.status
+        latency_ns = now_ns - request.issued_ns
+        if status == DONE:
+            if kind == UNMAP:
+                counts["unmaps"] += 1
+            else:
+                source.tally.latencies_ns[kind].append(latency_ns)
         else:
-            counts["failed_no_space" if request.status == NO_SPACE else "failed_offline"] += 1
+            counts["failed_no_space" if status == NO_SPACE else "failed_offline"] += 1
+            source.tally.failed += 1
         if self.records is not None:
-            self.records.append(
-                (
-                    request.source.index,
-                    request.number,
-                    request.kind,
-                    request.issued_ns,
-                    latency_ns,
-                    request.status,
-                )
-            )
-        request.source.completed()
+            self.records.append((source.index, request.number, kind, request.issued_ns, latency_ns, status))
+        source.completed(request.number, status)
 
     # -- control -----------------------------------------------------------------------------
 
@@ -311,42 +279,71 @@ class ReferenceDataPath:
         """Change a disk's state; taking it offline fails what it holds."""
         self.space.status[disk] = status
         if status == DISK_OFFLINE:
-            self._outages[disk] += 1
-            for op in self.disks[disk].drop_all():
-                self._operation_failed(op)
+            self.hardware.lose(disk)
 
-    def metadata_writes(self) -> int:
-        """Count the changes of all parents' maps since the start (A13)."""
-        return sum(leg.parent.metadata_writes for tree in self.objects for leg in tree.legs)
+    def set_slowdown(self, disk: int, factor: float) -> None:
+        """Multiply the service times that begin from now on."""
+        self.hardware.set_slowdown(disk, factor)
+
+    def set_channels(self, disk: int, channels: int) -> None:
+        """Change how many operations a disk serves at once."""
+        self.hardware.set_channels(disk, channels)
+
+    def add_component(self, disk: int) -> None:
+        """Give every object a component on a disk that has joined (A11)."""
+        for tree in self.objects:
+            if disk not in tree.members:
+                tree.add_component(disk)
+
+    def set_backing(self, object_index: int, backing_index: int) -> None:
+        """Read unallocated blocks of an object from another one from now on."""
+        self.objects[object_index].backing = backing_index
+
+    def discard_object(self, object_index: int) -> int:
+        """Unmap every block of an object at once and give how many there were."""
+        cleared = self.placement.discard(object_index)
+        self.counts["unmapped_blocks"] += cleared
+        return cleared
+
+    def begin_phase(self, name: str) -> None:
+        """Count requests that complete from now on under this phase."""
+        self.ledger.begin_phase(name)
+        for source in self._sources:
+            source.tally = self.ledger.tally(source.purpose)
 
     def reset_counters(self) -> None:
         """Start counting anew, at the end of the warm-up; maps and queues stay."""
         in_flight = self.counts["in_flight"]
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
         self.counts["in_flight"] = in_flight
-        self.histogram = [[0] * BIN_COUNT for _ in range(2)]
-        self.latency_sum_ns = [0, 0]
-        self.read_bytes = [0] * len(self.disks)
-        self.written_bytes = [0] * len(self.disks)
-        self.metadata_writes_before = self.metadata_writes()
+        self.ledger.clear()
+        self.hardware.reset_counters()
+        self._metadata_writes_before = self._metadata_writes()
         if self.records is not None:
             self.records.clear()
-        for station in self.disks:
-            station.reset_counters()
+
+    def _metadata_writes(self) -> int:
+        return int(self.placement.store.metadata_writes.sum())
+
+    def final_counts(self) -> dict[str, int]:
+        """Give all counts; a computed owner needs no map of the parent (A13)."""
+        needs_map = self.placement.needs_map
+        written = self._metadata_writes() - self._metadata_writes_before if needs_map else 0
+        counts = self.counts | self.ledger.counts()
+        finished = counts["reads"] + counts["writes"] + counts["unmaps"]
+        return counts | {"finished": finished, "metadata_writes": written}
+
+    def totals(self) -> tuple[int, int]:
+        """Give the finished requests and the sum of their latencies."""
+        done = self.ledger.counts()
+        return done["reads"] + done["writes"] + self.counts["unmaps"], int(self.ledger.latency_sum_ns().sum())
+
+    def split(self) -> Split:
+        """Give counts and latencies by phase and purpose."""
+        return self.ledger.split()
 
     def arrays(self) -> dict[str, Ints]:
         """Give the per-disk counters up to now, each int64 of shape (disks,)."""
-        for station in self.disks:
-            station.flush(self.env.now)
         prefilled = [disk.prefilled_bytes for disk in self.cluster.disks]
-        columns = {
-            "used_bytes": [used + own for used, own in zip(self.space.used_bytes, prefilled, strict=True)],
-            "queue_area_ns": [station.queue_area_ns for station in self.disks],
-            "busy_ns": [station.busy_ns for station in self.disks],
-            "operations": [station.finished for station in self.disks],
-            "sojourn_sum_ns": [station.sojourn_sum_ns for station in self.disks],
-            "queue_requests": [station.present for station in self.disks],
-            "read_bytes": self.read_bytes,
-            "written_bytes": self.written_bytes,
-        }
-        return {name: np.array(values, np.int64) for name, values in columns.items()}
+        used = [used + own for used, own in zip(self.space.used_bytes, prefilled, strict=True)]
+        return {"used_bytes": np.array(used, np.int64), **self.hardware.arrays()}

@@ -8,38 +8,76 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from placement_sim.engine.datapath import Stream
 from placement_sim.engine.station import ARRIVAL, ISSUE, Clock, Step
+from placement_sim.errors import InputError
+from placement_sim.model.cluster import StorageObjectSpec
 from placement_sim.randomness import draw_array, mix, mix_array, stream_key
+from placement_sim.workloads.requests import Requests
 
-Row = tuple[int, int, int, int, float, float]  # time_ns, kind, offset_bytes, size_bytes, u0, u1
-Issue = Callable[..., None]
+# time_ns, kind, offset_bytes, size_bytes, first block, last block, u0, u1
+Row = tuple[int, int, int, int, int, int, float, float]
+Issue = Callable[["Source", int, Row, int], None]
 
 
-def _rows(stream: Stream, key: int) -> Iterator[Row]:
-    """Walk the stream, a chunk at a time, with the two draws of each first operation."""
+def checked_chunks(stream: Stream, spec: StorageObjectSpec) -> Iterator[Requests]:
+    """Walk a stream's chunks that are not empty; a request beyond its object is an error.
+
+    Raises
+    ------
+    InputError
+        It names the workload, the request and the bytes.
+    """
     number = 0
     for chunk in stream.requests:
+        beyond = np.flatnonzero(chunk.offset_bytes + chunk.size_bytes > spec.size_bytes)
+        if len(beyond):
+            row = int(beyond[0])
+            start, size = int(chunk.offset_bytes[row]), int(chunk.size_bytes[row])
+            raise InputError(
+                f"workload {stream.name}: request {number + row}",
+                f"bytes {start} to {start + size} reach beyond object {spec.name} of {spec.size_bytes}",
+                "make the object larger, or wrap or scale the addresses",
+            )
+        number += len(chunk)
+        if len(chunk):
+            yield chunk
+
+
+def _rows(stream: Stream, key: int, spec: StorageObjectSpec) -> Iterator[Row]:
+    """Walk the stream, a chunk at a time, with the blocks and the two draws of each first operation."""
+    number = 0
+    for chunk in checked_chunks(stream, spec):
         words = mix_array(key, number, len(chunk))
-        first, second = (draw_array(words, index).tolist() for index in (0, 1))
-        columns = (chunk.time_ns, chunk.kind, chunk.offset_bytes, chunk.size_bytes)
-        yield from zip(*(column.tolist() for column in columns), first, second, strict=True)
+        first = chunk.offset_bytes // spec.block_bytes
+        last = (chunk.offset_bytes + chunk.size_bytes - 1) // spec.block_bytes
+        columns = (chunk.time_ns, chunk.kind, chunk.offset_bytes, chunk.size_bytes, first, last)
+        draws = (draw_array(words, index) for index in (0, 1))
+        yield from zip(*(column.tolist() for column in (*columns, *draws)), strict=True)
         number += len(chunk)
 
 
 class Source:
     """What both loops share: the walk over the stream and the count of open requests."""
 
-    def __init__(self, env: Clock, issue: Issue, stream: Stream, index: int, seed: int) -> None:
+    def __init__(
+        self, env: Clock, issue: Issue, stream: Stream, index: int, seed: int, spec: StorageObjectSpec
+    ) -> None:
         self.env = env
         self.index = index
         self.name = stream.name
         self.object_index = stream.object_index
+        self.host_index = stream.host_index
         self.ended = env.event()
+        self.tally: Any = None  # where the requests of its purpose are counted
+        self.purpose = stream.purpose
         self.outstanding = stream.outstanding
+        self.retries = True
         self._issue = issue
         self._key = stream_key(seed, stream.name, "service")
-        self._rows = _rows(stream, self._key)
+        self._rows = _rows(stream, self._key, spec)
         self._number = 0
         self._open = 0
         self._exhausted = False
@@ -52,22 +90,26 @@ class Source:
         """Start issuing."""
         raise NotImplementedError
 
-    def completed(self) -> None:
+    def stop(self) -> None:
+        """Issue nothing more."""
+        self._exhausted = True
+        self._end_if_done()
+
+    def completed(self, number: int, status: int) -> None:
         """Note that one request is complete."""
         self._open -= 1
-        self._after_completion()
+        if self._exhausted:
+            self._end_if_done()
+
+    def _end_if_done(self) -> None:
         if self._exhausted and self._open == 0 and not self.ended.triggered:
             self.ended.succeed()
-
-    def _after_completion(self) -> None:
-        pass
 
     def _next(self) -> Row | None:
         row = next(self._rows, None)
         if row is None:
             self._exhausted = True
-            if self._open == 0 and not self.ended.triggered:
-                self.ended.succeed()
+            self._end_if_done()
         return row
 
 
@@ -78,22 +120,25 @@ class OpenSource(Source):
         """Schedule the first arrival."""
         self._start_ns: int = self.env.now
         self._step = Step()
-        self._wait(self._next())
+        self._callbacks = [self._arrive]
+        self._wait(self._next(), self._start_ns)
 
-    def _wait(self, row: Row | None) -> None:
+    def _wait(self, row: Row | None, now_ns: int) -> None:
         if row is not None:
             self._row = row
-            self._step.callbacks = [self._arrive]
-            delay_ns = self._start_ns + row[0] - self.env.now
-            self.env.schedule(self._step, ARRIVAL, delay_ns)
+            self._step.callbacks = self._callbacks
+            self.env.schedule(self._step, ARRIVAL, self._start_ns + row[0] - now_ns)
 
     def _arrive(self, _: Any) -> None:
-        _, kind, offset_bytes, size_bytes, u0, u1 = self._row
+        if self._exhausted:  # stopped
+            return
+        now_ns = self.env._now
+        row = self._row
         number = self._number
         self._number += 1
         self._open += 1
-        self._wait(self._next())
-        self._issue(self, number, kind, offset_bytes, size_bytes, u0, u1)
+        self._wait(self._next(), now_ns)
+        self._issue(self, number, row, now_ns)
 
 
 class _Think(Step):
@@ -112,8 +157,16 @@ class ClosedSource(Source):
 
     def start(self) -> None:
         """Start as many think times as requests may be outstanding."""
+        self._thinking = 0
+        self._stopped = False
         for _ in range(self.outstanding):
             self._think()
+
+    def stop(self) -> None:
+        """Issue nothing more, and forget the think times."""
+        self._open -= self._thinking
+        self._stopped = True
+        super().stop()
 
     def _think(self) -> None:
         if self._exhausted:
@@ -121,14 +174,49 @@ class ClosedSource(Source):
         row = self._next()
         if row is not None:
             self._open += 1
+            self._thinking += 1
             step = _Think(self._number, row)
             self._number += 1
             step.callbacks = [self._thought]
             self.env.schedule(step, ISSUE, row[0])
 
     def _thought(self, step: _Think) -> None:
-        _, kind, offset_bytes, size_bytes, u0, u1 = step.row
-        self._issue(self, step.number, kind, offset_bytes, size_bytes, u0, u1)
+        if self._stopped:
+            return
+        self._thinking -= 1
+        self._issue(self, step.number, step.row, self.env._now)
 
-    def _after_completion(self) -> None:
+    def completed(self, number: int, status: int) -> None:
+        """Note that one request is complete, and think about the next."""
+        self._open -= 1
         self._think()
+        if self._exhausted:
+            self._end_if_done()
+
+
+class RawSource(Source):
+    """Operations that control processes send to disks, each awaited by its own event."""
+
+    def __init__(self, env: Clock, purpose: str, index: int, seed: int) -> None:
+        stream = Stream(f"raw {purpose}", -1, iter(()), purpose=purpose)
+        super().__init__(env, _no_issue, stream, index, seed, _WHOLE_DISK)
+        self.retries = False
+        self._events: dict[int, Any] = {}
+
+    def next_number(self, event: Any) -> int:
+        """Give the next operation its number; `event` waits for it."""
+        number = self._number
+        self._number += 1
+        self._events[number] = event
+        return number
+
+    def completed(self, number: int, status: int) -> None:
+        """Tell who waits."""
+        self._events.pop(number).succeed(status == 0)
+
+
+_WHOLE_DISK = StorageObjectSpec("disk", 1 << 32, 1 << 32, ())
+
+
+def _no_issue(source: Source, number: int, row: Row, now_ns: int) -> None:
+    raise NotImplementedError

@@ -22,7 +22,8 @@ class Space:
         self.reserved_bytes = [0] * len(disks)
         self.status = [ONLINE if disk.present else DISK_OFFLINE for disk in disks]
         self.weight = [disk.weight for disk in disks]
-        self.domain = [cluster.hosts[disk.host_index].failure_domain for disk in disks]
+        domains = list(dict.fromkeys(host.failure_domain for host in cluster.hosts))
+        self.domain = [domains.index(cluster.hosts[disk.host_index].failure_domain) for disk in disks]
         self._blocked = [0] * len(disks)
 
     def reserve(self, disk: int, size_bytes: int) -> None:
@@ -55,7 +56,7 @@ class Space:
             bits |= OFFLINE if status == DISK_OFFLINE else READ_ONLY
         return bits
 
-    def candidates(self, members: list[int], block_bytes: int, taken_domains: set[str]) -> tuple[list[int], list[int]]:
+    def candidates(self, members: list[int], block_bytes: int, taken_domains: set[int]) -> tuple[list[int], list[int]]:
         """Give (candidates, blocked bits by disk) for one block of an object."""
         blocked = self._blocked
         candidates = []

@@ -31,39 +31,35 @@ class Step:
 
 
 class Operation(Step):
-    """A run of neighbouring blocks that one component reads or writes."""
+    """A run of neighbouring blocks that one component reads or writes; the fields are set by who sends it."""
 
     __slots__ = (
-        "block", "blocks", "cancelled", "disk", "entered_ns", "is_write", "leg", "outages", "position",
-        "request", "size_bytes", "u0", "u1", "unmaps_seen",
+        "block", "blocks", "cancelled", "disk", "entered_ns", "index", "is_write", "leg", "object_index",
+        "outages", "request", "size_bytes", "start_bytes", "unmaps_seen",
     )  # fmt: skip
 
-    def __init__(
-        self, request: Any, leg: int, disk: int, block: int, blocks: int, size_bytes: int,
-        position: int, is_write: bool, u0: float, u1: float,
-    ) -> None:  # fmt: skip
-        self.callbacks = None
-        self._value = None
-        self.request = request
-        self.leg = leg
-        self.disk = disk
-        self.block = block
-        self.blocks = blocks
-        self.size_bytes = size_bytes
-        self.position = position
-        self.is_write = is_write
-        self.u0 = u0
-        self.u1 = u1
-        self.cancelled = False
-        self.entered_ns = 0
-        self.unmaps_seen = 0  # by its leg, when it was sent
-        self.outages = 0  # of its disk, when it was sent
+    request: Any
+    object_index: int
+    leg: int
+    disk: int
+    block: int
+    blocks: int
+    start_bytes: int
+    size_bytes: int
+    is_write: bool
+    index: int  # within the request
+    outages: int  # of its disk, when it was sent
+    unmaps_seen: int  # by its leg, when it was sent
+    entered_ns: int
+    cancelled: bool
 
 
 class Station:
     """A queue with `channels` servers; `service_ns(op)` is asked when service starts.
 
-    ``queue_area_ns`` is the integral of operations present, ``busy_ns`` that of busy channels.
+    With L operations present over the time since it was made, the integral of L is
+    present x now - (sum of entries) + (sum of exits), so that only those sums are kept:
+    ``_area_ns`` for operations present, ``_busy_ns`` for channels.
     """
 
     def __init__(
@@ -71,70 +67,85 @@ class Station:
         env: Clock,
         channels: int,
         service_ns: Callable[[Operation], int],
-        leave: Callable[[Operation], None],
+        leave: Callable[[Operation, int], None],
     ) -> None:
+        self._schedule = env.schedule
         self._env = env
         self._channels = channels
         self._service_ns = service_ns
         self._leave = leave
+        self._callbacks = [self._served]
         self._waiting: deque[Operation] = deque()
-        self._serving: list[Operation] = []
+        self._serving: dict[Operation, None] = {}  # in the order in which service began
         self.present = 0
-        self.queue_area_ns = 0
-        self.busy_ns = 0
         self.finished = 0
         self.sojourn_sum_ns = 0
-        self._since_ns = 0
+        self._area_ns = 0
+        self._busy_ns = 0
 
-    def flush(self, now_ns: int) -> None:
-        """Bring the integrals up to `now_ns`."""
-        elapsed_ns = now_ns - self._since_ns
-        if elapsed_ns:
-            self.queue_area_ns += self.present * elapsed_ns
-            self.busy_ns += len(self._serving) * elapsed_ns
-            self._since_ns = now_ns
-
-    def enter(self, op: Operation) -> None:
+    def enter(self, op: Operation, now_ns: int) -> None:
         """Take an operation: serve it if a channel is free, else queue it."""
-        now_ns: int = self._env.now
-        self.flush(now_ns)
         op.entered_ns = now_ns
+        self._area_ns -= now_ns
         self.present += 1
         if len(self._serving) < self._channels:
-            self._serve(op)
+            self._serving[op] = None
+            self._busy_ns -= now_ns
+            op.callbacks = self._callbacks
+            self._schedule(op, COMPLETION, self._service_ns(op))
         else:
             self._waiting.append(op)
-
-    def _serve(self, op: Operation) -> None:
-        self._serving.append(op)
-        op.callbacks = [self._served]
-        self._env.schedule(op, COMPLETION, self._service_ns(op))
 
     def _served(self, op: Operation) -> None:
         if op.cancelled:
             return
-        now_ns: int = self._env.now
-        self.flush(now_ns)
-        self._serving.remove(op)
+        now_ns: int = self._env._now
         self.present -= 1
         self.finished += 1
+        self._area_ns += now_ns
         self.sojourn_sum_ns += now_ns - op.entered_ns
-        if self._waiting:
-            self._serve(self._waiting.popleft())
-        self._leave(op)
+        del self._serving[op]
+        if self._waiting and len(self._serving) < self._channels:
+            following = self._waiting.popleft()
+            self._serving[following] = None
+            following.callbacks = self._callbacks
+            self._schedule(following, COMPLETION, self._service_ns(following))
+        else:
+            self._busy_ns += now_ns
+        self._leave(op, now_ns)
 
-    def drop_all(self) -> list[Operation]:
+    def set_channels(self, channels: int, now_ns: int) -> None:
+        """Change the number of servers; what is in service stays in service."""
+        self._channels = channels
+        while self._waiting and len(self._serving) < channels:
+            following = self._waiting.popleft()
+            self._serving[following] = None
+            self._busy_ns -= now_ns
+            following.callbacks = self._callbacks
+            self._schedule(following, COMPLETION, self._service_ns(following))
+
+    def drop_all(self, now_ns: int) -> list[Operation]:
         """Cancel what is in service and what waits, in that order, and give it back."""
-        self.flush(self._env.now)
         dropped = [*self._serving, *self._waiting]
         for op in dropped:
             op.cancelled = True
+        self._area_ns += self.present * now_ns
+        self._busy_ns += len(self._serving) * now_ns
         self._serving.clear()
         self._waiting.clear()
         self.present = 0
         return dropped
 
-    def reset_counters(self) -> None:
+    def queue_area_ns(self, now_ns: int) -> int:
+        """Give the integral of operations present."""
+        return self._area_ns + self.present * now_ns
+
+    def busy_ns(self, now_ns: int) -> int:
+        """Give the integral of busy channels."""
+        return self._busy_ns + len(self._serving) * now_ns
+
+    def reset_counters(self, now_ns: int) -> None:
         """Start counting anew, at the end of the warm-up."""
-        self.flush(self._env.now)
-        self.queue_area_ns = self.busy_ns = self.finished = self.sojourn_sum_ns = 0
+        self._area_ns = -self.present * now_ns
+        self._busy_ns = -len(self._serving) * now_ns
+        self.finished = self.sojourn_sum_ns = 0

@@ -1,7 +1,7 @@
 """The two kinds of map of US10268408B2: the parent's allocation map and a component's written map.
 
-Entries are 0 until they are set and come from lazily zeroed memory, so that untouched
-pages of a large thin object cost nothing.
+Both are views into the flat arrays of a `MapStore`, so that one text of the model serves
+Python and compiled code. Untouched pages of a large thin object cost nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 _LARGE_BYTES = 1 << 24
 CHUNK_BITS = 15  # 32,768 blocks: one page of a written map
+MAX_DISKS_ONE_BYTE = 253  # entries 0 (none), 1 to 253, and two that are no disk
 
 
 def lazy_zeros(count: int, dtype: type) -> npt.NDArray[Any]:
@@ -32,44 +33,98 @@ def lazy_zeros(count: int, dtype: type) -> npt.NDArray[Any]:
     return np.zeros(count, dtype)
 
 
-class AllocationMap:
-    """A parent's map: block -> component, or none (A2).
-
-    One byte a block, two above 254 disks; 0 is unallocated, otherwise disk index + 1.
+def entry_type(disk_count: int) -> type:
+    """Give the type of a parent's entry: one byte a block, two above 253 disks.
 
     Examples
     --------
-    >>> parent = AllocationMap(block_count=4, disk_count=2)
+    >>> entry_type(253).__name__, entry_type(254).__name__
+    ('uint8', 'uint16')
+    """
+    return np.uint8 if disk_count <= MAX_DISKS_ONE_BYTE else np.uint16
+
+
+def view(array: npt.NDArray[Any]) -> memoryview:
+    """Give an array as a memoryview, whose single entries Python reads and writes quickly."""
+    return memoryview(cast(Any, array))
+
+
+class AllocationMap:
+    """A parent's map: block -> component, or none (A2).
+
+    Entry 0 is unallocated, otherwise disk index + 1. Two entries name no disk: `DEGRADED`,
+    the newest copy is on a second component, and `STALE`, none is readable here (A14).
+
+    Parameters
+    ----------
+    array
+        uint8 or uint16, shape (blocks,).
+    touched
+        uint8 by chunk of 32,768 blocks: where an entry was ever set, so that checks need
+        not read the rest.
+    writes
+        int64, shape (1,): the metadata writes.
+
+    Examples
+    --------
+    >>> parent = AllocationMap(np.zeros(4, np.uint8), np.zeros(1, np.uint8), np.zeros(1, np.int64))
     >>> parent.set_owner(3, 1)
     >>> parent.owner(3), parent.owner(0), parent.metadata_writes
     (1, -1, 1)
     """
 
-    def __init__(self, block_count: int, disk_count: int) -> None:
-        self.array = lazy_zeros(block_count, np.uint8 if disk_count <= 254 else np.uint16)
-        self.entries = memoryview(cast(Any, self.array))
-        self.metadata_writes = 0
-        self.chunks: set[int] = set()  # where an entry was ever set, so that checks need not read the rest
+    def __init__(self, array: npt.NDArray[Any], touched: npt.NDArray[np.uint8], writes: npt.NDArray[np.int64]) -> None:
+        self.array = array
+        self.entries = view(array)
+        self.degraded = int(np.iinfo(array.dtype).max)
+        self.stale = self.degraded - 1
+        self._touched = touched
+        self._touch = view(touched)
+        self._writes = view(writes)
+
+    @property
+    def metadata_writes(self) -> int:
+        """Changes of the map since the start (A13)."""
+        return int(self._writes[0])
 
     def owner(self, block: int) -> int:
         """Give the disk index of the block's component, -1 for none."""
-        return int(self.entries[block]) - 1
+        entry = int(self.entries[block])
+        return entry - 1 if entry < self.stale else -1
 
     def set_owner(self, block: int, disk: int) -> None:
         """Name the block's component: one metadata write (A13)."""
-        self.entries[block] = disk + 1
-        self.chunks.add(block >> CHUNK_BITS)
-        self.metadata_writes += 1
+        self.set_entry(block, disk + 1)
+
+    def set_entry(self, block: int, entry: int) -> None:
+        """Set an entry, be it a disk's or one of the two that name none: one metadata write."""
+        self.entries[block] = entry
+        self._touch[block >> CHUNK_BITS] = 1
+        self._writes[0] += 1
+
+    @classmethod
+    def empty(cls, block_count: int, disk_count: int) -> AllocationMap:
+        """Make a map of its own, with nothing allocated."""
+        chunks = (block_count >> CHUNK_BITS) + 1
+        entries = lazy_zeros(block_count, entry_type(disk_count))
+        return cls(entries, np.zeros(chunks, np.uint8), np.zeros(1, np.int64))
 
     def adopt(self, blocks: npt.NDArray[np.int64], disk: int) -> None:
         """Name the component of blocks that its own map lists, at a rebuild (A9): in memory, so no metadata write."""
         self.array[blocks] = disk + 1
-        self.chunks.update((np.unique(blocks >> CHUNK_BITS)).tolist())
+        self._touched[np.unique(blocks >> CHUNK_BITS)] = 1
+
+    def replace(self, other: AllocationMap) -> None:
+        """Take over the entries of a rebuilt map of the same object (A9)."""
+        for chunk in np.flatnonzero(self._touched | other._touched).tolist():
+            part = slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
+            self.array[part] = other.array[part]
+        self._touched |= other._touched
 
     def allocated(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """List the allocated blocks in ascending order and the disk of each, both of shape (allocated,)."""
+        """List the allocated blocks in ascending order and the entry less 1 of each, both of shape (allocated,)."""
         blocks = [np.zeros(0, np.int64)]
-        for chunk in sorted(self.chunks):
+        for chunk in np.flatnonzero(self._touched).tolist():
             first = chunk << CHUNK_BITS
             blocks.append(np.flatnonzero(self.array[first : first + (1 << CHUNK_BITS)]) + first)
         found = np.concatenate(blocks)
@@ -78,25 +133,41 @@ class AllocationMap:
     def clear(self, block: int) -> None:
         """Make the block unallocated: one metadata write (A15)."""
         self.entries[block] = 0
-        self.metadata_writes += 1
+        self._writes[0] += 1
 
 
 class WrittenMap:
     """A component's own map: block -> written (A2), one bit a block.
 
+    Parameters
+    ----------
+    bits
+        uint8, shape (ceil(blocks / 8),).
+    touched
+        As in `AllocationMap`, which shares it.
+    count
+        int64, shape (1,): the written blocks.
+
     Examples
     --------
-    >>> written = WrittenMap(block_count=10)
+    >>> written = WrittenMap(np.zeros(2, np.uint8), np.zeros(1, np.uint8), np.zeros(1, np.int64))
     >>> written.mark(9); written.is_written(9), written.is_written(8), written.written_blocks
     (True, False, 1)
     """
 
-    def __init__(self, block_count: int) -> None:
-        self.block_count = block_count
-        self.bits = lazy_zeros(-(-block_count // 8), np.uint8)
-        self._bytes = memoryview(cast(Any, self.bits))
-        self.written_blocks = 0
-        self.chunks: set[int] = set()
+    def __init__(
+        self, bits: npt.NDArray[np.uint8], touched: npt.NDArray[np.uint8], count: npt.NDArray[np.int64]
+    ) -> None:
+        self.bits = bits
+        self._bytes = view(bits)
+        self._touched = touched
+        self._touch = view(touched)
+        self._count = view(count)
+
+    @property
+    def written_blocks(self) -> int:
+        """Blocks marked as written."""
+        return int(self._count[0])
 
     def is_written(self, block: int) -> bool:
         """Tell whether the component has written the block."""
@@ -105,18 +176,20 @@ class WrittenMap:
     def mark(self, block: int) -> None:
         """Mark a block that was not written before (A5)."""
         self._bytes[block >> 3] |= 1 << (block & 7)
-        self.chunks.add(block >> CHUNK_BITS)
-        self.written_blocks += 1
+        self._touch[block >> CHUNK_BITS] = 1
+        self._count[0] += 1
 
     def clear(self, block: int) -> None:
         """Clear a written block (A15)."""
         self._bytes[block >> 3] &= ~(1 << (block & 7)) & 0xFF
-        self.written_blocks -= 1
+        self._count[0] -= 1
 
     def blocks(self) -> npt.NDArray[np.int64]:
         """List the written blocks in ascending order, shape (written_blocks,)."""
         found = [np.zeros(0, np.int64)]
-        for chunk in sorted(self.chunks):
+        if self.written_blocks == 0:
+            return found[0]
+        for chunk in np.flatnonzero(self._touched).tolist():
             first = chunk << CHUNK_BITS
             piece = self.bits[first >> 3 : (first >> 3) + (1 << (CHUNK_BITS - 3))]
             found.append(np.flatnonzero(np.unpackbits(piece, bitorder="little")) + first)

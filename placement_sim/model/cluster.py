@@ -23,13 +23,14 @@ class Host:
     """A host: its failure domain and its network link (bandwidth 0: no link modelled).
 
     Inbound and outbound are separate first-come-first-served queues (full duplex);
-    `latency_ns` is the one-way delay.
+    `latency_ns` is the one-way delay. `cache_bytes` of memory keep blocks of base disks.
     """
 
     name: str
     failure_domain: str
     latency_ns: int = 0
     bandwidth_bytes_per_s: float = 0.0
+    cache_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,20 @@ class Disk:
 
 @dataclass(frozen=True)
 class StorageObjectSpec:
-    """A thin storage object: `mirrors` legs, each a parent with a component on each of `disks`."""
+    """A thin storage object: `mirrors` legs, each a parent with a component on each of `disks`.
+
+    A linked clone names by `backing` the object that its unallocated blocks are read from
+    (-1: they are zeros); both have the same block size. Hosts may keep the blocks of a
+    `host_cached` object in memory.
+    """
 
     name: str
     size_bytes: int
     block_bytes: int
     disks: tuple[int, ...]
     mirrors: int = 1
+    backing: int = -1
+    host_cached: bool = False
 
     @property
     def block_count(self) -> int:

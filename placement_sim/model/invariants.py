@@ -20,9 +20,9 @@ def check_parent_implies_written(name: str, leg_index: int, leg: Leg) -> None:
 
 
 def check_written_once(name: str, leg_index: int, leg: Leg) -> None:
-    """No block is written on two components of a leg."""
+    """No block is written on two components of a leg, unless its entry says that one copy is old (A14)."""
     blocks = np.sort(np.concatenate([written.blocks() for written in leg.written.values()]))
-    twice = np.flatnonzero(blocks[1:] == blocks[:-1])
+    twice = np.flatnonzero((blocks[1:] == blocks[:-1]) & (leg.parent.array[blocks[1:]] < leg.parent.stale))
     if len(twice):
         raise InvariantError(f"{name} leg {leg_index}: block {int(blocks[twice[0]])} is written on two components")
 

@@ -31,12 +31,12 @@ def rebuild_parent(leg: Leg, disk_count: int) -> AllocationMap:
     Examples
     --------
     >>> from placement_sim.model.cluster import StorageObjectSpec
-    >>> leg = Leg(StorageObjectSpec("vol", 4096, 1024, disks=(0, 1)), disk_count=2)
+    >>> leg = Leg.alone(StorageObjectSpec("vol", 4096, 1024, disks=(0, 1)), disk_count=2)
     >>> leg.written[1].mark(3)
     >>> rebuild_parent(leg, 2).owner(3), leg.parent.owner(3)
     (1, -1)
     """
-    parent = AllocationMap(leg.block_count, disk_count)
+    parent = AllocationMap.empty(leg.block_count, disk_count)
     for disk, written in leg.written.items():
         blocks = written.blocks()
         taken = np.flatnonzero(parent.array[blocks])
@@ -55,12 +55,12 @@ def recover_leg(leg: Leg, disk_count: int) -> None:
     Examples
     --------
     >>> from placement_sim.model.cluster import StorageObjectSpec
-    >>> leg = Leg(StorageObjectSpec("vol", 4096, 1024, disks=(0, 1)), disk_count=2)
-    >>> leg.pending[0], leg.pending[1] = 1, 2
+    >>> leg = Leg.alone(StorageObjectSpec("vol", 4096, 1024, disks=(0, 1)), disk_count=2)
+    >>> leg.set_pending(0, 0); leg.set_pending(1, 1)
     >>> leg.written[1].mark(1)
     >>> recover_leg(leg, 2)
     >>> leg.parent.owner(0), leg.parent.owner(1), leg.pending[1]
     (-1, 1, 0)
     """
-    leg.parent = rebuild_parent(leg, disk_count)
+    leg.parent.replace(rebuild_parent(leg, disk_count))
     leg.forget_in_flight()

@@ -7,40 +7,123 @@ it has written. The in-flight owner is volatile and belongs to neither map (A7).
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
 
-from placement_sim.model.allocation import AllocationMap, WrittenMap, lazy_zeros
+import numpy as np
+import numpy.typing as npt
+
+from placement_sim.model.allocation import CHUNK_BITS, AllocationMap, WrittenMap, view
 from placement_sim.model.cluster import StorageObjectSpec
+from placement_sim.model.map_store import MapStore
+
+
+class Components(Mapping[int, WrittenMap]):
+    """The written maps of a leg by disk, in component order; made when they are looked at."""
+
+    def __init__(self, store: MapStore, object_index: int, leg_index: int, members: list[int]) -> None:
+        self._store = store
+        self._object = object_index
+        self._leg = int(store.first_leg[object_index]) + leg_index
+        self._members = members
+        self._made: dict[int, WrittenMap] = {}
+
+    def __getitem__(self, disk: int) -> WrittenMap:
+        found = self._made.get(disk)
+        return found or self._make(disk)
+
+    def _make(self, disk: int) -> WrittenMap:
+        if disk not in self._members:
+            raise KeyError(disk)
+        store, leg = self._store, self._leg
+        blocks = _blocks(store, leg)
+        component = int(store.first_component[leg]) + int(store.component_row[self._object, disk])
+        first = int(store.first_byte[component])
+        bits = store.written[first : first + -(-blocks // 8)]
+        made = WrittenMap(bits, _touched(store, leg), store.written_blocks[component : component + 1])
+        self._made[disk] = made
+        return made
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+def _blocks(store: MapStore, leg: int) -> int:
+    following = store.first_block[leg + 1] if leg + 1 < len(store.first_block) else len(store.owners)
+    return int(following - store.first_block[leg])
+
+
+def _touched(store: MapStore, leg: int) -> npt.NDArray[np.uint8]:
+    first = int(store.first_chunk[leg])
+    return store.touched[first : first + (_blocks(store, leg) >> CHUNK_BITS) + 1]
 
 
 class Leg:
     """One parent node and its components, by the index of the disk that carries each."""
 
-    def __init__(self, spec: StorageObjectSpec, disk_count: int) -> None:
-        self.block_count = spec.block_count
-        self.parent = AllocationMap(spec.block_count, disk_count)
-        self.written = {disk: WrittenMap(spec.block_count) for disk in spec.disks}
-        self._entry_type = self.parent.array.dtype.type
-        self.unmaps = 0
-        self.unmapped: dict[int, int] = {}  # block -> number of its last unmap, to tell older writes from newer
-        self.forget_in_flight()
+    def __init__(self, store: MapStore, object_index: int, leg_index: int, members: list[int]) -> None:
+        leg = int(store.first_leg[object_index]) + leg_index
+        first, blocks = int(store.first_block[leg]), _blocks(store, leg)
+        self.block_count = blocks
+        touched = _touched(store, leg)
+        self.parent = AllocationMap(store.owners[first : first + blocks], touched, store.metadata_writes[leg : leg + 1])
+        self.written = Components(store, object_index, leg_index, members)
+        self._pending = store.pending[first : first + blocks]
+        self.pending = view(self._pending)  # volatile in-flight owner: disk index + 1
+        self._unmapped = view(store.unmapped[first : first + blocks])
+        self.unmaps = view(store.unmaps[leg : leg + 1])  # how many there were
+        self._touched = touched
+        self._touch = view(touched)
+
+    @classmethod
+    def alone(cls, spec: StorageObjectSpec, disk_count: int) -> Leg:
+        """Make one leg with maps of its own.
+
+        Examples
+        --------
+        >>> Leg.alone(StorageObjectSpec("vol", 4096, 1024, disks=(0, 1)), disk_count=2).parent.owner(3)
+        -1
+        """
+        return cls(MapStore((spec,), disk_count, later=range(disk_count)), 0, 0, list(spec.disks))
 
     def forget_in_flight(self) -> None:
-        """Make the table of in-flight owners anew, at the start and after a crash (A9)."""
-        pending = lazy_zeros(self.block_count, self._entry_type)
-        self.pending = memoryview(cast(Any, pending))  # volatile in-flight owner: disk index + 1
+        """Clear the table of in-flight owners, after a crash (A9)."""
+        for chunk in np.flatnonzero(self._touched).tolist():
+            self._pending[chunk << CHUNK_BITS : (chunk + 1) << CHUNK_BITS] = 0
+
+    def set_pending(self, block: int, disk: int) -> None:
+        """Name the in-flight owner of a block."""
+        self.pending[block] = disk + 1
+        self._touch[block >> CHUNK_BITS] = 1
+
+    def held_blocks(self) -> list[int]:
+        """List the blocks that are allocated or have an in-flight owner, in ascending order."""
+        found: list[int] = []
+        for chunk in np.flatnonzero(self._touched).tolist():
+            part = slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
+            held = (self.parent.array[part] > 0) | (self._pending[part] > 0)
+            found += (np.flatnonzero(held) + part.start).tolist()
+        return found
+
+    def note_unmap(self, block: int) -> None:
+        """Count the unmap of a block, to tell older writes from newer."""
+        self.unmaps[0] += 1
+        self._unmapped[block] = self.unmaps[0]
 
     def is_overtaken(self, block: int, unmaps_seen: int) -> bool:
         """Tell whether the block was unmapped after a write that had seen so many unmaps was sent."""
-        return self.unmaps != unmaps_seen and self.unmapped.get(block, 0) > unmaps_seen
-
-    def add_component(self, disk: int) -> None:
-        """Add an empty component for the whole address range; nothing moves (A11)."""
-        self.written[disk] = WrittenMap(self.block_count)
+        return bool(self._unmapped[block] > unmaps_seen)
 
 
 class StorageObject:
     """The tree of one object.
+
+    Parameters
+    ----------
+    store, index
+        Where its maps lie; without them it gets a store of its own.
 
     Examples
     --------
@@ -49,16 +132,17 @@ class StorageObject:
     (2, -1)
     """
 
-    def __init__(self, spec: StorageObjectSpec, disk_count: int) -> None:
+    def __init__(self, spec: StorageObjectSpec, disk_count: int, store: MapStore | None = None, index: int = 0) -> None:
+        if store is None:
+            store = MapStore((spec,), disk_count, later=range(disk_count))
         self.spec = spec
+        self.backing = spec.backing  # may change when a clone's base disk is swapped
         self.members = list(spec.disks)
-        self.legs = [Leg(spec, disk_count) for _ in range(spec.mirrors)]
+        self.legs = [Leg(store, index, leg, self.members) for leg in range(spec.mirrors)]
 
     def add_component(self, disk: int) -> None:
-        """Add a component on `disk` to every leg."""
+        """Add an empty component for the whole address range on `disk`, to every leg; nothing moves (A11)."""
         self.members.append(disk)
-        for leg in self.legs:
-            leg.add_component(disk)
 
     def parent_map_bytes(self) -> int:
         """Cost of the parents' maps: ceil(log2(n + 1)) bits a block and leg (A13)."""

@@ -1,0 +1,174 @@
+"""Disks and links: the stations that an operation passes, in integer nanoseconds.
+
+A write passes the host's inbound link, a hop of its latency, the disk, a hop back; a read a
+hop, the disk, the outbound link, a hop. Without a link there is the disk alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from placement_sim.engine.datapath import Ints, to_arrays
+from placement_sim.engine.space import Space
+from placement_sim.engine.station import ISSUE, Clock, Operation, Station
+from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
+from placement_sim.model.cluster import Cluster
+from placement_sim.model.service import service_time_ns
+from placement_sim.randomness import draw
+
+RAW = -1  # in place of an object's index: an operation past all maps
+RAW_BYTES = 1 << 32  # the unit of its position
+
+Step = Callable[[Operation, int], None]  # (operation, now_ns)
+
+
+class Hardware:
+    """What serves operations.
+
+    Parameters
+    ----------
+    wrote, answered, failed
+        Called with (operation, now_ns) when a disk has served a write, when the answer is
+        back, and when the disk was lost before.
+    """
+
+    def __init__(self, env: Clock, cluster: Cluster, space: Space, wrote: Step, answered: Step, failed: Step) -> None:
+        disk_count = len(cluster.disks)
+        self.queue_requests = [0] * disk_count  # sent to a disk and not yet answered: what a policy sees
+        self._env = env
+        self._space = space
+        self._wrote = wrote
+        self._answered = answered
+        self._failed = failed
+        self._object_bytes = [*(spec.size_bytes for spec in cluster.objects), RAW_BYTES]  # the last one is [RAW]
+        self._outages = [0] * disk_count
+        self._heads = [0] * disk_count
+        self._slowdown = [1.0] * disk_count
+        hosts = [cluster.hosts[disk.host_index] for disk in cluster.disks]
+        self._links = [(host.latency_ns, host.bandwidth_bytes_per_s) for host in hosts]
+        self._is_direct = [host.latency_ns == 0 and host.bandwidth_bytes_per_s == 0 for host in hosts]
+        self._host_index = [disk.host_index for disk in cluster.disks]
+        self._laws = [disk.service.encode() for disk in cluster.disks]
+        self._stations = [Station(env, disk.channels, self._disk_ns, self._disk_left) for disk in cluster.disks]
+        self._links_in = [Station(env, 1, self._link_ns, self._link_in_left) for _ in cluster.hosts]
+        self._links_out = [Station(env, 1, self._link_ns, self._link_out_left) for _ in cluster.hosts]
+        self._read_bytes = [0] * disk_count
+        self._written_bytes = [0] * disk_count
+
+    # -- the way of an operation -----------------------------------------------------------
+
+    def send(self, op: Operation, now_ns: int) -> None:
+        """Send an operation to its disk."""
+        disk = op.disk
+        op.cancelled = False
+        op.outages = self._outages[disk]
+        self.queue_requests[disk] += 1
+        if self._is_direct[disk]:
+            self._enter_disk(op, now_ns)
+        elif op.is_write and self._links[disk][1]:
+            self._links_in[self._host_index[disk]].enter(op, now_ns)
+        else:
+            self._hop(op, self._enter_disk, now_ns)
+
+    def _hop(self, op: Operation, then: Step, now_ns: int) -> None:
+        delay_ns = self._links[op.disk][0]
+        if delay_ns == 0:
+            then(op, now_ns)
+        else:
+            op.callbacks = [lambda op: then(op, self._env.now)]
+            self._env.schedule(op, ISSUE, delay_ns)
+
+    def _link_ns(self, op: Operation) -> int:
+        return int(op.size_bytes * 1e9 / self._links[op.disk][1] + 0.5)
+
+    def _link_in_left(self, op: Operation, now_ns: int) -> None:
+        self._hop(op, self._enter_disk, now_ns)
+
+    def _enter_disk(self, op: Operation, now_ns: int) -> None:
+        disk = op.disk
+        # Whatever was on its way when the disk went offline is lost, even if the disk is back by now.
+        if op.outages != self._outages[disk] or self._space.status[disk] == DISK_OFFLINE:
+            self.queue_requests[disk] -= 1
+            self._failed(op, now_ns)
+        else:
+            self._stations[disk].enter(op, now_ns)
+
+    def _disk_ns(self, op: Operation) -> int:
+        disk, index, request = op.disk, op.index, op.request
+        if index == 0:
+            u0, u1 = request.u0, request.u1
+        else:
+            word = request.source.word(request.number)
+            u0, u1 = draw(word, 2 * index), draw(word, 2 * index + 1)
+        # Where on the disk: at the same relative place as in the object (an assumption).
+        object_bytes = self._object_bytes[op.object_index]
+        position = (op.start_bytes << 32) // object_bytes
+        kind, parameters = self._laws[disk]
+        time_ns = service_time_ns(kind, parameters, op.is_write, op.size_bytes, position, self._heads[disk], u0, u1)
+        # The head ends behind what was transferred, by the same relation as the position.
+        self._heads[disk] = position + (op.size_bytes << 32) // object_bytes
+        if self._slowdown[disk] != 1.0:
+            time_ns = int(time_ns * self._slowdown[disk] + 0.5)
+        return time_ns
+
+    def _disk_left(self, op: Operation, now_ns: int) -> None:
+        disk = op.disk
+        if op.is_write:
+            self._written_bytes[disk] += op.size_bytes
+            self._wrote(op, now_ns)
+        else:
+            self._read_bytes[disk] += op.size_bytes
+            if self._links[disk][1]:
+                self._links_out[self._host_index[disk]].enter(op, now_ns)
+                return
+        if self._is_direct[disk]:
+            self._came_back(op, now_ns)
+        else:
+            self._hop(op, self._came_back, now_ns)
+
+    def _link_out_left(self, op: Operation, now_ns: int) -> None:
+        self._hop(op, self._came_back, now_ns)
+
+    def _came_back(self, op: Operation, now_ns: int) -> None:
+        self.queue_requests[op.disk] -= 1
+        self._answered(op, now_ns)
+
+    # -- control and counters --------------------------------------------------------------
+
+    def lose(self, disk: int) -> None:
+        """Fail what a disk holds; what is on its way to it will fail when it arrives."""
+        now_ns = self._env.now
+        self._outages[disk] += 1
+        for op in self._stations[disk].drop_all(now_ns):
+            self.queue_requests[disk] -= 1
+            self._failed(op, now_ns)
+
+    def set_slowdown(self, disk: int, factor: float) -> None:
+        """Multiply the service times that begin from now on."""
+        self._slowdown[disk] = factor
+
+    def set_channels(self, disk: int, channels: int) -> None:
+        """Change how many operations a disk serves at once."""
+        self._stations[disk].set_channels(channels, self._env.now)
+
+    def reset_counters(self) -> None:
+        """Start counting anew, at the end of the warm-up."""
+        self._read_bytes = [0] * len(self._stations)
+        self._written_bytes = [0] * len(self._stations)
+        for station in self._stations:
+            station.reset_counters(self._env.now)
+
+    def arrays(self) -> dict[str, Ints]:
+        """Give the per-disk counters up to now, each int64 of shape (disks,)."""
+        now_ns = self._env.now
+        return to_arrays(
+            {
+                "queue_area_ns": [station.queue_area_ns(now_ns) for station in self._stations],
+                "busy_ns": [station.busy_ns(now_ns) for station in self._stations],
+                "operations": [station.finished for station in self._stations],
+                "sojourn_sum_ns": [station.sojourn_sum_ns for station in self._stations],
+                "queue_requests": [station.present for station in self._stations],
+                "read_bytes": self._read_bytes,
+                "written_bytes": self._written_bytes,
+            }
+        )
