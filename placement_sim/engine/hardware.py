@@ -13,7 +13,7 @@ from placement_sim.engine.space import Space
 from placement_sim.engine.station import ISSUE, Clock, Operation, Station
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import Cluster
-from placement_sim.model.service import service_time_ns
+from placement_sim.model.service import HDD, service_time_ns
 from placement_sim.randomness import draw
 
 RAW = -1  # in place of an object's index: an operation past all maps
@@ -30,9 +30,13 @@ class Hardware:
     wrote, answered, failed
         Called with (operation, now_ns) when a disk has served a write, when the answer is
         back, and when the disk was lost before.
+    plain_done
+        Called in place of `wrote` and `answered` for operations sent by `send_plain`.
     """
 
-    def __init__(self, env: Clock, cluster: Cluster, space: Space, wrote: Step, answered: Step, failed: Step) -> None:
+    def __init__(
+        self, env: Clock, cluster: Cluster, space: Space, wrote: Step, answered: Step, failed: Step, plain_done: Step
+    ) -> None:
         disk_count = len(cluster.disks)
         self.queue_requests = [0] * disk_count  # sent to a disk and not yet answered: what a policy sees
         self._env = env
@@ -40,13 +44,14 @@ class Hardware:
         self._wrote = wrote
         self._answered = answered
         self._failed = failed
+        self._plain_done = plain_done
         self._object_bytes = [*(spec.size_bytes for spec in cluster.objects), RAW_BYTES]  # the last one is [RAW]
         self._outages = [0] * disk_count
         self._heads = [0] * disk_count
         self._slowdown = [1.0] * disk_count
         hosts = [cluster.hosts[disk.host_index] for disk in cluster.disks]
         self._links = [(host.latency_ns, host.bandwidth_bytes_per_s) for host in hosts]
-        self._is_direct = [host.latency_ns == 0 and host.bandwidth_bytes_per_s == 0 for host in hosts]
+        self.is_direct = [host.latency_ns == 0 and host.bandwidth_bytes_per_s == 0 for host in hosts]
         self._host_index = [disk.host_index for disk in cluster.disks]
         self._laws = [disk.service.encode() for disk in cluster.disks]
         self._stations = [Station(env, disk.channels, self._disk_ns, self._disk_left) for disk in cluster.disks]
@@ -60,15 +65,23 @@ class Hardware:
     def send(self, op: Operation, now_ns: int) -> None:
         """Send an operation to its disk."""
         disk = op.disk
-        op.cancelled = False
+        op.cancelled = op.is_plain = False
         op.outages = self._outages[disk]
         self.queue_requests[disk] += 1
-        if self._is_direct[disk]:
+        if self.is_direct[disk]:
             self._enter_disk(op, now_ns)
         elif op.is_write and self._links[disk][1]:
             self._links_in[self._host_index[disk]].enter(op, now_ns)
         else:
             self._hop(op, self._enter_disk, now_ns)
+
+    def send_plain(self, op: Operation, now_ns: int) -> None:
+        """Send an operation to an online disk without a link, on a block that has its owner."""
+        disk = op.disk
+        op.cancelled = False
+        op.is_plain = True
+        self.queue_requests[disk] += 1
+        self._stations[disk].enter(op, now_ns)
 
     def _hop(self, op: Operation, then: Step, now_ns: int) -> None:
         delay_ns = self._links[op.disk][0]
@@ -100,19 +113,28 @@ class Hardware:
         else:
             word = request.source.word(request.number)
             u0, u1 = draw(word, 2 * index), draw(word, 2 * index + 1)
-        # Where on the disk: at the same relative place as in the object (an assumption).
-        object_bytes = self._object_bytes[op.object_index]
-        position = (op.start_bytes << 32) // object_bytes
         kind, parameters = self._laws[disk]
-        time_ns = service_time_ns(kind, parameters, op.is_write, op.size_bytes, position, self._heads[disk], u0, u1)
-        # The head ends behind what was transferred, by the same relation as the position.
-        self._heads[disk] = position + (op.size_bytes << 32) // object_bytes
+        if kind == HDD:
+            # Where on the disk: at the same relative place as in the object (an assumption).
+            object_bytes = self._object_bytes[op.object_index]
+            position = (op.start_bytes << 32) // object_bytes
+            time_ns = service_time_ns(kind, parameters, op.is_write, op.size_bytes, position, self._heads[disk], u0, u1)
+            # The head ends behind what was transferred, by the same relation as the position.
+            self._heads[disk] = position + (op.size_bytes << 32) // object_bytes
+        else:
+            time_ns = service_time_ns(kind, parameters, op.is_write, op.size_bytes, 0, 0, u0, u1)
         if self._slowdown[disk] != 1.0:
             time_ns = int(time_ns * self._slowdown[disk] + 0.5)
         return time_ns
 
     def _disk_left(self, op: Operation, now_ns: int) -> None:
         disk = op.disk
+        if op.is_plain:
+            moved_bytes = self._written_bytes if op.is_write else self._read_bytes
+            moved_bytes[disk] += op.size_bytes
+            self.queue_requests[disk] -= 1
+            self._plain_done(op, now_ns)
+            return
         if op.is_write:
             self._written_bytes[disk] += op.size_bytes
             self._wrote(op, now_ns)
@@ -121,7 +143,7 @@ class Hardware:
             if self._links[disk][1]:
                 self._links_out[self._host_index[disk]].enter(op, now_ns)
                 return
-        if self._is_direct[disk]:
+        if self.is_direct[disk]:
             self._came_back(op, now_ns)
         else:
             self._hop(op, self._came_back, now_ns)

@@ -61,7 +61,10 @@ class ReferenceDataPath:
         self._seed = seed
         self._on_no_space = on_no_space
         self.space = Space(cluster)
-        self.hardware = Hardware(env, cluster, self.space, self._wrote, self._answered, self._operation_failed)
+        self.hardware = Hardware(
+            env, cluster, self.space, self._wrote, self._answered, self._operation_failed, self._plain_done
+        )
+        self._is_direct = self.hardware.is_direct
         self.placement = Placement(cluster, policy, seed, self.space, self.hardware.queue_requests)
         self.objects: list[StorageObject] = self.placement.objects
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
@@ -102,7 +105,9 @@ class ReferenceDataPath:
         row = (0, WRITE if is_write else READ, position, size_bytes, 0, 0, draw(word, 0), draw(word, 1))
         request = Request(source, number, row, self.env.now)
         self.counts["in_flight"] += 1
-        self._send_whole(request, RAW, disk, 0, self.env.now)
+        request.object_index, request.leg, request.disk, request.blocks = RAW, 0, disk, 1
+        request.is_write, request.index, request.unmaps_seen = is_write, 0, 0
+        self.hardware.send(request, self.env.now)
         return event
 
     def issue(self, source: Source, number: int, row: Row, now_ns: int) -> None:
@@ -112,10 +117,17 @@ class ReferenceDataPath:
         object_index = source.object_index
         tree = self.objects[object_index]
         if row[4] == row[5] and len(tree.legs) == 1 and row[1] != UNMAP and source.host_index < 0:
-            leg = tree.legs[0]
-            entry = leg.parent.entries[row[4]]
-            if 0 < entry < leg.parent.stale and self.space.status[entry - 1] == ONLINE:
-                self._send_whole(request, object_index, entry - 1, leg.unmaps[0], now_ns)
+            parent = tree.legs[0].parent
+            entry = parent.entries[row[4]]
+            if 0 < entry < parent.stale and self.space.status[entry - 1] == ONLINE and self._is_direct[entry - 1]:
+                request.object_index = object_index
+                request.leg = 0
+                request.disk = entry - 1
+                request.blocks = 1
+                request.is_write = row[1] == WRITE
+                request.index = 0
+                request.unmaps_seen = 0  # it finds its block owned, and changes no map
+                self.hardware.send_plain(request, now_ns)
                 return
         # The dispatch itself is waited for, so that nothing completes during it.
         request.operations = 0
@@ -171,17 +183,6 @@ class ReferenceDataPath:
                 self.counts["copied_up_bytes"] += copied
                 self._send_read(request, tree.backing, piece, copied)
         return first, end - first
-
-    def _send_whole(self, request: Request, object_index: int, disk: int, unmaps_seen: int, now_ns: int) -> None:
-        """Send a request that is one operation."""
-        request.object_index = object_index
-        request.leg = 0
-        request.disk = disk
-        request.blocks = 1
-        request.is_write = request.kind == WRITE
-        request.index = 0
-        request.unmaps_seen = unmaps_seen
-        self.hardware.send(request, now_ns)
 
     def _send_part(
         self, request: Request, object_index: int, leg: int, disk: int, block: int, blocks: int,
@@ -252,6 +253,19 @@ class ReferenceDataPath:
             self.no_space = NoSpace(self.env.now, disk, stranded)
             if self._on_no_space:
                 self._on_no_space()
+
+    def _plain_done(self, request: Request, now_ns: int) -> None:
+        tally = request.source.tally
+        if request.is_write:
+            tally.written_bytes += request.size_bytes
+        else:
+            tally.read_bytes += request.size_bytes
+        if self.records is None and request.waiting_for == 1:  # in short what _part_done does
+            self.counts["in_flight"] -= 1
+            tally.latencies_ns[request.kind].append(now_ns - request.issued_ns)
+            request.source.completed(request.number, DONE)
+        else:
+            self._part_done(request, now_ns)
 
     def _part_done(self, request: Request, now_ns: int) -> None:
         request.waiting_for -= 1

@@ -54,8 +54,8 @@ def _rows(stream: Stream, key: int, spec: StorageObjectSpec) -> Iterator[Row]:
         first = chunk.offset_bytes // spec.block_bytes
         last = (chunk.offset_bytes + chunk.size_bytes - 1) // spec.block_bytes
         columns = (chunk.time_ns, chunk.kind, chunk.offset_bytes, chunk.size_bytes, first, last)
-        draws = (draw_array(words, index) for index in (0, 1))
-        yield from zip(*(column.tolist() for column in (*columns, *draws)), strict=True)
+        draws = [draw_array(words, index).tolist() for index in (0, 1)]
+        yield from zip(*(column.tolist() for column in columns), *draws, strict=True)
         number += len(chunk)
 
 
@@ -120,14 +120,13 @@ class OpenSource(Source):
         """Schedule the first arrival."""
         self._start_ns: int = self.env.now
         self._step = Step()
-        self._callbacks = [self._arrive]
-        self._wait(self._next(), self._start_ns)
-
-    def _wait(self, row: Row | None, now_ns: int) -> None:
+        self._callbacks: list[Callable[[Any], None]] = [self._arrive]
+        self._schedule = self.env.schedule
+        row = self._next()
         if row is not None:
             self._row = row
             self._step.callbacks = self._callbacks
-            self.env.schedule(self._step, ARRIVAL, self._start_ns + row[0] - now_ns)
+            self._schedule(self._step, ARRIVAL, row[0])
 
     def _arrive(self, _: Any) -> None:
         if self._exhausted:  # stopped
@@ -135,9 +134,15 @@ class OpenSource(Source):
         now_ns = self.env._now
         row = self._row
         number = self._number
-        self._number += 1
+        self._number = number + 1
         self._open += 1
-        self._wait(self._next(), now_ns)
+        following = next(self._rows, None)
+        if following is None:
+            self._exhausted = True
+        else:
+            self._row = following
+            self._step.callbacks = self._callbacks
+            self._schedule(self._step, ARRIVAL, self._start_ns + following[0] - now_ns)
         self._issue(self, number, row, now_ns)
 
 

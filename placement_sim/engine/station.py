@@ -35,7 +35,7 @@ class Operation(Step):
 
     __slots__ = (
         "block", "blocks", "cancelled", "disk", "entered_ns", "index", "is_write", "leg", "object_index",
-        "outages", "request", "size_bytes", "start_bytes", "unmaps_seen",
+        "is_plain", "outages", "request", "size_bytes", "start_bytes", "unmaps_seen",
     )  # fmt: skip
 
     request: Any
@@ -52,6 +52,7 @@ class Operation(Step):
     unmaps_seen: int  # by its leg, when it was sent
     entered_ns: int
     cancelled: bool
+    is_plain: bool  # the block has its owner and the disk no link: nothing but time, bytes and the end
 
 
 class Station:
@@ -74,7 +75,7 @@ class Station:
         self._channels = channels
         self._service_ns = service_ns
         self._leave = leave
-        self._callbacks = [self._served]
+        self._callbacks: list[Callable[[Any], None]] = [self._served]
         self._waiting: deque[Operation] = deque()
         self._serving: dict[Operation, None] = {}  # in the order in which service began
         self.present = 0
