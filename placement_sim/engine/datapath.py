@@ -23,7 +23,7 @@ GUEST = "guest"
 FIRST_PHASE = "start"
 
 COUNT_NAMES = (
-    "failed_no_space", "failed_offline", "in_flight", "unmaps", "zero_read_blocks", "cached_read_blocks",
+    "failed_no_space", "failed_offline", "unmaps", "zero_read_blocks", "cached_read_blocks",
     "first_writes", "unmapped_blocks", "retries", "split_operations", "copied_up_bytes",
 )  # fmt: skip
 
@@ -181,7 +181,7 @@ class Split:
     phases: tuple[str, ...]
     purposes: tuple[str, ...]
     failed: Ints
-    read_bytes: Ints
+    read_bytes: Ints  # (phases, purposes, disks)
     written_bytes: Ints
     latency_sum_ns: Ints  # (phases, purposes, 2): reads, writes
     histogram: Ints  # (phases, purposes, 2, bins)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from placement_sim.engine.clock import ISSUE, Clock
 from placement_sim.engine.datapath import Ints, to_arrays
+from placement_sim.engine.source import Row, Source
 from placement_sim.engine.space import Space
-from placement_sim.engine.station import ISSUE, Clock, Operation, Station
+from placement_sim.engine.station import Operation, Passing, Station
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.service import HDD, service_time_ns
-from placement_sim.randomness import draw
+from placement_sim.workloads.requests import WRITE
 
 RAW = -1  # in place of an object's index: an operation past all maps
 RAW_BYTES = 1 << 32  # the unit of its position
@@ -22,29 +24,53 @@ RAW_BYTES = 1 << 32  # the unit of its position
 Step = Callable[[Operation, int], None]  # (operation, now_ns)
 
 
+class Plain(Passing):
+    """A request that is one operation on a block that has its owner, online and without a link.
+
+    Most requests are: nothing but time, bytes and their end happens to them.
+    """
+
+    __slots__ = ("disk", "number", "row", "source")
+    source: Source
+    number: int
+    row: Row
+    disk: int
+
+
 class Hardware:
     """What serves operations.
 
     Parameters
     ----------
-    wrote, answered, failed
-        Called with (operation, now_ns) when a disk has served a write, when the answer is
-        back, and when the disk was lost before.
-    plain_done
-        Called in place of `wrote` and `answered` for operations sent by `send_plain`.
+    wrote, was_read, answered, failed
+        Called with (operation, now_ns) when a disk has served a write or a read, when the
+        answer is back, and when the disk was lost before.
+    plain_done, plain_failed
+        Called in place of all these for plain requests.
     """
 
     def __init__(
-        self, env: Clock, cluster: Cluster, space: Space, wrote: Step, answered: Step, failed: Step, plain_done: Step
+        self,
+        clock: Clock,
+        cluster: Cluster,
+        space: Space,
+        wrote: Step,
+        was_read: Step,
+        answered: Step,
+        failed: Step,
+        plain_done: Callable[[Plain, int], None],
+        plain_failed: Callable[[Plain, int], None],
     ) -> None:
         disk_count = len(cluster.disks)
         self.queue_requests = [0] * disk_count  # sent to a disk and not yet answered: what a policy sees
-        self._env = env
+        self._clock = clock
         self._space = space
         self._wrote = wrote
+        self._was_read = was_read
+        self._was_read = was_read
         self._answered = answered
         self._failed = failed
-        self._plain_done = plain_done
+        self._plain_failed = plain_failed
         self._object_bytes = [*(spec.size_bytes for spec in cluster.objects), RAW_BYTES]  # the last one is [RAW]
         self._outages = [0] * disk_count
         self._heads = [0] * disk_count
@@ -54,18 +80,18 @@ class Hardware:
         self.is_direct = [host.latency_ns == 0 and host.bandwidth_bytes_per_s == 0 for host in hosts]
         self._host_index = [disk.host_index for disk in cluster.disks]
         self._laws = [disk.service.encode() for disk in cluster.disks]
-        self._stations = [Station(env, disk.channels, self._disk_ns, self._disk_left) for disk in cluster.disks]
-        self._links_in = [Station(env, 1, self._link_ns, self._link_in_left) for _ in cluster.hosts]
-        self._links_out = [Station(env, 1, self._link_ns, self._link_out_left) for _ in cluster.hosts]
-        self._read_bytes = [0] * disk_count
-        self._written_bytes = [0] * disk_count
+        self.stations: list[Station[Operation | Plain]] = [
+            Station(clock, disk.channels, self._disk_ns, self._disk_left) for disk in cluster.disks
+        ]
+        self._plain_done = plain_done
+        self._links_in = [Station(clock, 1, self._link_ns, self._link_in_left) for _ in cluster.hosts]
+        self._links_out = [Station(clock, 1, self._link_ns, self._link_out_left) for _ in cluster.hosts]
 
     # -- the way of an operation -----------------------------------------------------------
 
     def send(self, op: Operation, now_ns: int) -> None:
         """Send an operation to its disk."""
         disk = op.disk
-        op.cancelled = op.is_plain = False
         op.outages = self._outages[disk]
         self.queue_requests[disk] += 1
         if self.is_direct[disk]:
@@ -75,21 +101,13 @@ class Hardware:
         else:
             self._hop(op, self._enter_disk, now_ns)
 
-    def send_plain(self, op: Operation, now_ns: int) -> None:
-        """Send an operation to an online disk without a link, on a block that has its owner."""
-        disk = op.disk
-        op.cancelled = False
-        op.is_plain = True
-        self.queue_requests[disk] += 1
-        self._stations[disk].enter(op, now_ns)
-
     def _hop(self, op: Operation, then: Step, now_ns: int) -> None:
         delay_ns = self._links[op.disk][0]
         if delay_ns == 0:
             then(op, now_ns)
         else:
-            op.callbacks = [lambda op: then(op, self._env.now)]
-            self._env.schedule(op, ISSUE, delay_ns)
+            op.callbacks = [lambda op: then(op, self._clock.now_ns)]
+            self._clock.at(now_ns + delay_ns, ISSUE, op)
 
     def _link_ns(self, op: Operation) -> int:
         return int(op.size_bytes * 1e9 / self._links[op.disk][1] + 0.5)
@@ -104,42 +122,44 @@ class Hardware:
             self.queue_requests[disk] -= 1
             self._failed(op, now_ns)
         else:
-            self._stations[disk].enter(op, now_ns)
+            self.stations[disk].enter(op, now_ns)
 
-    def _disk_ns(self, op: Operation) -> int:
-        disk, index, request = op.disk, op.index, op.request
-        if index == 0:
-            u0, u1 = request.u0, request.u1
+    def _disk_ns(self, op: Operation | Plain) -> int:
+        disk = op.disk
+        if type(op) is Plain:
+            _, kind, start_bytes, size_bytes, _, _, u0, u1 = op.row
+            is_write, object_index = kind == WRITE, op.source.object_index
         else:
-            word = request.source.word(request.number)
-            u0, u1 = draw(word, 2 * index), draw(word, 2 * index + 1)
-        kind, parameters = self._laws[disk]
-        if kind == HDD:
+            start_bytes, size_bytes, is_write, object_index = (
+                op.start_bytes,
+                op.size_bytes,
+                op.is_write,
+                op.object_index,
+            )
+            u0, u1 = op.request.draws(op.index)
+        law, parameters = self._laws[disk]
+        if law == HDD:
             # Where on the disk: at the same relative place as in the object (an assumption).
-            object_bytes = self._object_bytes[op.object_index]
-            position = (op.start_bytes << 32) // object_bytes
-            time_ns = service_time_ns(kind, parameters, op.is_write, op.size_bytes, position, self._heads[disk], u0, u1)
+            object_bytes = self._object_bytes[object_index]
+            position = (start_bytes << 32) // object_bytes
+            time_ns = service_time_ns(law, parameters, is_write, size_bytes, position, self._heads[disk], u0, u1)
             # The head ends behind what was transferred, by the same relation as the position.
-            self._heads[disk] = position + (op.size_bytes << 32) // object_bytes
+            self._heads[disk] = position + (size_bytes << 32) // object_bytes
         else:
-            time_ns = service_time_ns(kind, parameters, op.is_write, op.size_bytes, 0, 0, u0, u1)
+            time_ns = service_time_ns(law, parameters, is_write, size_bytes, 0, 0, u0, u1)
         if self._slowdown[disk] != 1.0:
             time_ns = int(time_ns * self._slowdown[disk] + 0.5)
         return time_ns
 
-    def _disk_left(self, op: Operation, now_ns: int) -> None:
-        disk = op.disk
-        if op.is_plain:
-            moved_bytes = self._written_bytes if op.is_write else self._read_bytes
-            moved_bytes[disk] += op.size_bytes
-            self.queue_requests[disk] -= 1
+    def _disk_left(self, op: Operation | Plain, now_ns: int) -> None:
+        if type(op) is Plain:
             self._plain_done(op, now_ns)
             return
+        disk = op.disk
         if op.is_write:
-            self._written_bytes[disk] += op.size_bytes
             self._wrote(op, now_ns)
         else:
-            self._read_bytes[disk] += op.size_bytes
+            self._was_read(op, now_ns)
             if self._links[disk][1]:
                 self._links_out[self._host_index[disk]].enter(op, now_ns)
                 return
@@ -159,11 +179,14 @@ class Hardware:
 
     def lose(self, disk: int) -> None:
         """Fail what a disk holds; what is on its way to it will fail when it arrives."""
-        now_ns = self._env.now
+        now_ns = self._clock.now_ns
         self._outages[disk] += 1
-        for op in self._stations[disk].drop_all(now_ns):
+        for op in self.stations[disk].drop_all(now_ns):
             self.queue_requests[disk] -= 1
-            self._failed(op, now_ns)
+            if type(op) is Plain:
+                self._plain_failed(op, now_ns)
+            else:
+                self._failed(op, now_ns)
 
     def set_slowdown(self, disk: int, factor: float) -> None:
         """Multiply the service times that begin from now on."""
@@ -171,26 +194,22 @@ class Hardware:
 
     def set_channels(self, disk: int, channels: int) -> None:
         """Change how many operations a disk serves at once."""
-        self._stations[disk].set_channels(channels, self._env.now)
+        self.stations[disk].set_channels(channels, self._clock.now_ns)
 
     def reset_counters(self) -> None:
         """Start counting anew, at the end of the warm-up."""
-        self._read_bytes = [0] * len(self._stations)
-        self._written_bytes = [0] * len(self._stations)
-        for station in self._stations:
-            station.reset_counters(self._env.now)
+        for station in self.stations:
+            station.reset_counters(self._clock.now_ns)
 
     def arrays(self) -> dict[str, Ints]:
         """Give the per-disk counters up to now, each int64 of shape (disks,)."""
-        now_ns = self._env.now
+        now_ns = self._clock.now_ns
         return to_arrays(
             {
-                "queue_area_ns": [station.queue_area_ns(now_ns) for station in self._stations],
-                "busy_ns": [station.busy_ns(now_ns) for station in self._stations],
-                "operations": [station.finished for station in self._stations],
-                "sojourn_sum_ns": [station.sojourn_sum_ns for station in self._stations],
-                "queue_requests": [station.present for station in self._stations],
-                "read_bytes": self._read_bytes,
-                "written_bytes": self._written_bytes,
+                "queue_area_ns": [station.queue_area_ns(now_ns) for station in self.stations],
+                "busy_ns": [station.busy_ns(now_ns) for station in self.stations],
+                "operations": [station.finished for station in self.stations],
+                "sojourn_sum_ns": [station.sojourn_sum_ns for station in self.stations],
+                "queue_requests": [station.present for station in self.stations],
             }
         )

@@ -54,8 +54,8 @@ def make_outcome(path: Any, cluster: Cluster, start_ns: int, samples: list[dict[
         queue_area_ns=arrays["queue_area_ns"],
         busy_ns=arrays["busy_ns"],
         operations=arrays["operations"],
-        read_bytes=arrays["read_bytes"],
-        written_bytes=arrays["written_bytes"],
+        read_bytes=split.read_bytes.sum(axis=(0, 1)),
+        written_bytes=split.written_bytes.sum(axis=(0, 1)),
         sojourn_sum_ns=arrays["sojourn_sum_ns"],
         written_blocks=_written_blocks(path, len(cluster.disks)),
         map_bytes={

@@ -11,12 +11,13 @@ from collections.abc import Callable
 import numpy as np
 import simpy
 
+from placement_sim.engine.clock import Clock
 from placement_sim.engine.datapath import COUNT_NAMES, Ints, NoSpace, Running, Split, Stream
-from placement_sim.engine.hardware import RAW, Hardware
+from placement_sim.engine.hardware import RAW, Hardware, Plain
 from placement_sim.engine.placement import CACHED, DONE, LOST, NO_SPACE, UNAVAILABLE, ZEROS, Placement
 from placement_sim.engine.source import ClosedSource, OpenSource, RawSource, Row, Source
 from placement_sim.engine.space import Space
-from placement_sim.engine.station import Clock, Operation
+from placement_sim.engine.station import Operation
 from placement_sim.engine.tally import Ledger
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import ONLINE, Cluster
@@ -26,21 +27,27 @@ from placement_sim.randomness import draw
 from placement_sim.workloads.requests import READ, UNMAP, WRITE
 
 
-class Request(Operation):
-    """One request in flight. It is its own first operation: most have no other."""
+class Request:
+    """One request in flight."""
 
-    __slots__ = ("issued_ns", "kind", "number", "operations", "source", "status", "u0", "u1", "waiting_for")
+    __slots__ = ("_u0", "_u1", "issued_ns", "kind", "number", "operations", "size_bytes", "source", "start_bytes",
+                 "status", "waiting_for")  # fmt: skip
 
     def __init__(self, source: Source, number: int, row: Row, now_ns: int) -> None:
-        self._value = None
-        self.request = self
         self.source = source
         self.number = number
-        _, self.kind, self.start_bytes, self.size_bytes, self.block, _, self.u0, self.u1 = row
+        _, self.kind, self.start_bytes, self.size_bytes, _, _, self._u0, self._u1 = row
         self.issued_ns = now_ns
-        self.operations = 1
-        self.waiting_for = 1
+        self.waiting_for = 1  # the dispatch itself, so that nothing completes during it
+        self.operations = 0
         self.status = DONE
+
+    def draws(self, index: int) -> tuple[float, float]:
+        """Give the two service draws of one of its operations."""
+        if index == 0:
+            return self._u0, self._u1
+        word = self.source.word(self.number)
+        return draw(word, 2 * index), draw(word, 2 * index + 1)
 
 
 class ReferenceDataPath:
@@ -48,7 +55,7 @@ class ReferenceDataPath:
 
     def __init__(
         self,
-        env: Clock,
+        clock: Clock,
         cluster: Cluster,
         policy: PlacementPolicy,
         seed: int,
@@ -56,19 +63,28 @@ class ReferenceDataPath:
         record_requests: bool = False,
         on_no_space: Callable[[], None] | None = None,
     ) -> None:
-        self.env = env
+        self.env = clock
         self.cluster = cluster
         self._seed = seed
         self._on_no_space = on_no_space
         self.space = Space(cluster)
         self.hardware = Hardware(
-            env, cluster, self.space, self._wrote, self._answered, self._operation_failed, self._plain_done
+            clock,
+            cluster,
+            self.space,
+            wrote=self._wrote,
+            was_read=self._was_read,
+            answered=self._answered,
+            failed=self._operation_failed,
+            plain_done=self._plain_done,
+            plain_failed=self._plain_failed,
         )
-        self._is_direct = self.hardware.is_direct
+        self._is_direct, self._stations = self.hardware.is_direct, self.hardware.stations
+        self._queue_requests = self.hardware.queue_requests
         self.placement = Placement(cluster, policy, seed, self.space, self.hardware.queue_requests)
         self.objects: list[StorageObject] = self.placement.objects
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
-        self.ledger = Ledger()
+        self.ledger = Ledger(len(cluster.disks))
         self._metadata_writes_before = 0
         self._sources: list[Source] = []
         self._raw: dict[str, RawSource] = {}
@@ -83,6 +99,8 @@ class ReferenceDataPath:
         spec = self.cluster.objects[stream.object_index]
         source = kind(self.env, self.issue, stream, len(self._sources), self._seed, spec)
         source.tally = self.ledger.tally(stream.purpose)
+        source.tree = self.objects[stream.object_index]
+        source.is_simple = len(source.tree.legs) == 1 and stream.host_index < 0
         self._sources.append(source)
         source.start()
         return Running(source.index, source.ended)
@@ -103,34 +121,31 @@ class ReferenceDataPath:
         number = source.next_number(event)
         word = source.word(number)
         row = (0, WRITE if is_write else READ, position, size_bytes, 0, 0, draw(word, 0), draw(word, 1))
-        request = Request(source, number, row, self.env.now)
-        self.counts["in_flight"] += 1
-        request.object_index, request.leg, request.disk, request.blocks = RAW, 0, disk, 1
-        request.is_write, request.index, request.unmaps_seen = is_write, 0, 0
-        self.hardware.send(request, self.env.now)
+        request = Request(source, number, row, self.env.now_ns)
+        self._send_part(request, RAW, 0, disk, 0, 1, position, size_bytes, is_write)
+        self._part_done(request, self.env.now_ns)
         return event
 
     def issue(self, source: Source, number: int, row: Row, now_ns: int) -> None:
         """Take one request from a source: split it, place it, send its operations."""
-        request = Request(source, number, row, now_ns)
-        self.counts["in_flight"] += 1
-        object_index = source.object_index
-        tree = self.objects[object_index]
-        if row[4] == row[5] and len(tree.legs) == 1 and row[1] != UNMAP and source.host_index < 0:
+        tree = source.tree
+        block = row[4]
+        if block == row[5] and source.is_simple and row[1] != UNMAP:
             parent = tree.legs[0].parent
-            entry = parent.entries[row[4]]
-            if 0 < entry < parent.stale and self.space.status[entry - 1] == ONLINE and self._is_direct[entry - 1]:
-                request.object_index = object_index
-                request.leg = 0
-                request.disk = entry - 1
-                request.blocks = 1
-                request.is_write = row[1] == WRITE
-                request.index = 0
-                request.unmaps_seen = 0  # it finds its block owned, and changes no map
-                self.hardware.send_plain(request, now_ns)
-                return
-        # The dispatch itself is waited for, so that nothing completes during it.
-        request.operations = 0
+            entry = parent.entries[block]
+            if 0 < entry < parent.stale:
+                disk = entry - 1
+                if self.space.status[disk] == ONLINE and self._is_direct[disk]:
+                    plain = Plain()
+                    plain.source = source
+                    plain.number = number
+                    plain.row = row
+                    plain.disk = disk
+                    self._queue_requests[disk] += 1
+                    self._stations[disk].enter(plain, now_ns)
+                    return
+        request = Request(source, number, row, now_ns)
+        object_index = source.object_index
         offset_bytes, size_bytes = request.start_bytes, request.size_bytes
         if request.kind == UNMAP:
             self.counts["unmapped_blocks"] += self.placement.unmap(object_index, offset_bytes, size_bytes)
@@ -188,27 +203,32 @@ class ReferenceDataPath:
         self, request: Request, object_index: int, leg: int, disk: int, block: int, blocks: int,
         start: int, size: int, is_write: bool,
     ) -> None:  # fmt: skip
-        op = Operation()
-        op.request = request
-        op.index = request.operations
+        index = request.operations
         request.operations += 1
         request.waiting_for += 1
-        if op.index > 0:
+        if index > 0:
             self.counts["split_operations"] += 1
-        op.object_index, op.leg, op.disk, op.block, op.blocks = object_index, leg, disk, block, blocks
-        op.start_bytes, op.size_bytes, op.is_write = start, size, is_write
-        op.unmaps_seen = self.objects[object_index].legs[leg].unmaps[0]
-        self.hardware.send(op, self.env.now)
+        unmaps_seen = 0 if object_index == RAW else self.objects[object_index].legs[leg].unmaps[0]
+        op = Operation(request, index, object_index, leg, disk, block, blocks, start, size, is_write, unmaps_seen)
+        self.hardware.send(op, self.env.now_ns)
 
     # -- what happens to an operation ------------------------------------------------------
 
     def _wrote(self, op: Operation, now_ns: int) -> None:
         """Mark the component's map (A5)."""
-        op.request.source.tally.written_bytes += op.size_bytes
+        op.request.source.tally.bytes[WRITE][op.disk] += op.size_bytes
         if op.object_index != RAW:
             leg = self.objects[op.object_index].legs[op.leg]
             if op.blocks > 1 or leg.pending[op.block]:
                 self.placement.component_wrote(op.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen)
+
+    def _was_read(self, op: Operation, now_ns: int) -> None:
+        """Count a read; it leaves its blocks in the host's memory, if they are a base disk's."""
+        source = op.request.source
+        source.tally.bytes[READ][op.disk] += op.size_bytes
+        if source.host_index >= 0:
+            for block in range(op.block, op.block + op.blocks):
+                self.placement.cache.insert(source.host_index, op.object_index, block)
 
     def _answered(self, op: Operation, now_ns: int) -> None:
         """Change the parent's map (A6) and finish the request, if this was its last operation."""
@@ -220,12 +240,6 @@ class ReferenceDataPath:
                     self.counts["first_writes"] += self.placement.parent_learns(
                         op.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen
                     )
-        else:
-            request.source.tally.read_bytes += op.size_bytes
-            host = request.source.host_index
-            if host >= 0:
-                for block in range(op.block, op.block + op.blocks):
-                    self.placement.cache.insert(host, op.object_index, block)
         self._part_done(request, now_ns)
 
     def _operation_failed(self, op: Operation, now_ns: int) -> None:
@@ -250,29 +264,35 @@ class ReferenceDataPath:
         if status == NO_SPACE and self.no_space is None:
             members = self.objects[request.source.object_index].members
             stranded = sum(self.space.free_bytes[d] for d in members if self.space.status[d] != DISK_OFFLINE)
-            self.no_space = NoSpace(self.env.now, disk, stranded)
+            self.no_space = NoSpace(self.env.now_ns, disk, stranded)
             if self._on_no_space:
                 self._on_no_space()
 
-    def _plain_done(self, request: Request, now_ns: int) -> None:
-        tally = request.source.tally
-        if request.is_write:
-            tally.written_bytes += request.size_bytes
-        else:
-            tally.read_bytes += request.size_bytes
-        if self.records is None and request.waiting_for == 1:  # in short what _part_done does
-            self.counts["in_flight"] -= 1
-            tally.latencies_ns[request.kind].append(now_ns - request.issued_ns)
-            request.source.completed(request.number, DONE)
-        else:
-            self._part_done(request, now_ns)
+    def _plain_done(self, plain: Plain, now_ns: int) -> None:
+        """Finish a plain request."""
+        source, row, disk = plain.source, plain.row, plain.disk
+        self._queue_requests[disk] -= 1
+        tally, kind = source.tally, row[1]
+        tally.bytes[kind][disk] += row[3]
+        latency_ns = now_ns - plain.entered_ns
+        tally.latencies_ns[kind].append(latency_ns)
+        if self.records is not None:
+            self.records.append((source.index, plain.number, kind, plain.entered_ns, latency_ns, DONE))
+        source.completed(plain.number, DONE)
+
+    def _plain_failed(self, plain: Plain, now_ns: int) -> None:
+        """Give a plain request whose disk is gone its operation, and fail that."""
+        source, row = plain.source, plain.row
+        request = Request(source, plain.number, row, plain.entered_ns)
+        request.operations = 1
+        op = Operation(request, 0, source.object_index, 0, plain.disk, row[4], 1, row[2], row[3], row[1] == WRITE, 0)
+        self._operation_failed(op, now_ns)
 
     def _part_done(self, request: Request, now_ns: int) -> None:
         request.waiting_for -= 1
         if request.waiting_for:
             return
         counts = self.counts
-        counts["in_flight"] -= 1
         source, kind, status = request.source, request.kind, request.status
         latency_ns = now_ns - request.issued_ns
         if status == DONE:
@@ -327,9 +347,7 @@ class ReferenceDataPath:
 
     def reset_counters(self) -> None:
         """Start counting anew, at the end of the warm-up; maps and queues stay."""
-        in_flight = self.counts["in_flight"]
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
-        self.counts["in_flight"] = in_flight
         self.ledger.clear()
         self.hardware.reset_counters()
         self._metadata_writes_before = self._metadata_writes()
@@ -345,7 +363,8 @@ class ReferenceDataPath:
         written = self._metadata_writes() - self._metadata_writes_before if needs_map else 0
         counts = self.counts | self.ledger.counts()
         finished = counts["reads"] + counts["writes"] + counts["unmaps"]
-        return counts | {"finished": finished, "metadata_writes": written}
+        in_flight = sum(source.in_flight for source in self._sources)
+        return counts | {"finished": finished, "in_flight": in_flight, "metadata_writes": written}
 
     def totals(self) -> tuple[int, int]:
         """Give the finished requests and the sum of their latencies."""

@@ -6,10 +6,10 @@ from collections.abc import Generator, Sequence
 
 import simpy
 
+from placement_sim.engine.clock import Clock
 from placement_sim.engine.datapath import Control, DataPath, DiskEvent, Ints, Outcome, Stream
 from placement_sim.engine.outcome import make_outcome, take_sample
 from placement_sim.engine.reference import ReferenceDataPath
-from placement_sim.engine.station import Clock
 from placement_sim.model.cluster import OFFLINE, ONLINE, Cluster
 from placement_sim.policies.interface import PlacementPolicy
 
@@ -56,7 +56,7 @@ def simulate(
     InvariantError
         The model contradicts itself at the end.
     """
-    env = simpy.Environment(initial_time=0)
+    env = Clock()
     stopped = env.event()
 
     def stop() -> None:
@@ -70,10 +70,10 @@ def simulate(
     processes = [env.process(process(path)) for process in control]
     ends = env.all_of([path.start_stream(stream).ended for stream in streams] + processes)
     end = ends if horizon_ns is None else env.timeout(horizon_ns)
-    env.run(until=env.any_of([stopped, end]))
-    if env.now < warm_up_ns:
+    env.run_until(env.any_of([stopped, end]))
+    if env.now_ns < warm_up_ns:
         path.reset_counters()  # ended within the warm-up: nothing counts
-    if not samples or samples[-1]["end_ns"] < env.now:
+    if not samples or samples[-1]["end_ns"] < env.now_ns:
         samples.append(take_sample(path))
     return make_outcome(path, cluster, warm_up_ns, samples)
 
@@ -91,7 +91,7 @@ def _sampler(
 
 def _disk_events(env: Clock, path: DataPath, events: Sequence[DiskEvent]) -> Generator[simpy.Event, None, None]:
     for event in events:
-        yield env.timeout(event.time_ns - env.now)
+        yield env.timeout(event.time_ns - env.now_ns)
         if event.action == "disk_offline":
             path.set_status(event.disk_index, OFFLINE)
         elif event.action == "disk_online":

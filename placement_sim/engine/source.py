@@ -6,12 +6,13 @@ Only one chunk is held at a time, so that memory does not grow with the trace.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from heapq import heappush
 from typing import Any
 
 import numpy as np
 
+from placement_sim.engine.clock import ARRIVAL, ISSUE, Clock, Step
 from placement_sim.engine.datapath import Stream
-from placement_sim.engine.station import ARRIVAL, ISSUE, Clock, Step
 from placement_sim.errors import InputError
 from placement_sim.model.cluster import StorageObjectSpec
 from placement_sim.randomness import draw_array, mix, mix_array, stream_key
@@ -63,15 +64,17 @@ class Source:
     """What both loops share: the walk over the stream and the count of open requests."""
 
     def __init__(
-        self, env: Clock, issue: Issue, stream: Stream, index: int, seed: int, spec: StorageObjectSpec
+        self, clock: Clock, issue: Issue, stream: Stream, index: int, seed: int, spec: StorageObjectSpec
     ) -> None:
-        self.env = env
+        self.clock = clock
         self.index = index
         self.name = stream.name
         self.object_index = stream.object_index
         self.host_index = stream.host_index
-        self.ended = env.event()
+        self.ended = clock.event()
         self.tally: Any = None  # where the requests of its purpose are counted
+        self.tree: Any = None  # its object
+        self.is_simple = False  # one leg, and no host's cache to look into
         self.purpose = stream.purpose
         self.outstanding = stream.outstanding
         self.retries = True
@@ -79,7 +82,8 @@ class Source:
         self._key = stream_key(seed, stream.name, "service")
         self._rows = _rows(stream, self._key, spec)
         self._number = 0
-        self._open = 0
+        self.in_flight = 0  # requests issued and not complete
+        self._thinking = 0
         self._exhausted = False
 
     def word(self, number: int) -> int:
@@ -97,12 +101,12 @@ class Source:
 
     def completed(self, number: int, status: int) -> None:
         """Note that one request is complete."""
-        self._open -= 1
+        self.in_flight -= 1
         if self._exhausted:
             self._end_if_done()
 
     def _end_if_done(self) -> None:
-        if self._exhausted and self._open == 0 and not self.ended.triggered:
+        if self._exhausted and self.in_flight == 0 and self._thinking == 0 and not self.ended.triggered:
             self.ended.succeed()
 
     def _next(self) -> Row | None:
@@ -118,31 +122,31 @@ class OpenSource(Source):
 
     def start(self) -> None:
         """Schedule the first arrival."""
-        self._start_ns: int = self.env.now
+        self._start_ns: int = self.clock.now_ns
         self._step = Step()
         self._callbacks: list[Callable[[Any], None]] = [self._arrive]
-        self._schedule = self.env.schedule
+        self._queue, self._sequence = self.clock.queue, self.clock.sequence
         row = self._next()
         if row is not None:
             self._row = row
             self._step.callbacks = self._callbacks
-            self._schedule(self._step, ARRIVAL, row[0])
+            self.clock.at(self._start_ns + row[0], ARRIVAL, self._step)
 
     def _arrive(self, _: Any) -> None:
         if self._exhausted:  # stopped
             return
-        now_ns = self.env._now
+        now_ns = self.clock._now
         row = self._row
         number = self._number
         self._number = number + 1
-        self._open += 1
+        self.in_flight += 1
         following = next(self._rows, None)
         if following is None:
             self._exhausted = True
         else:
             self._row = following
             self._step.callbacks = self._callbacks
-            self._schedule(self._step, ARRIVAL, self._start_ns + following[0] - now_ns)
+            heappush(self._queue, (self._start_ns + following[0], ARRIVAL, next(self._sequence), self._step))
         self._issue(self, number, row, now_ns)
 
 
@@ -152,7 +156,6 @@ class _Think(Step):
     __slots__ = ("number", "row")
 
     def __init__(self, number: int, row: Row) -> None:
-        super().__init__()
         self.number = number
         self.row = row
 
@@ -162,14 +165,13 @@ class ClosedSource(Source):
 
     def start(self) -> None:
         """Start as many think times as requests may be outstanding."""
-        self._thinking = 0
         self._stopped = False
         for _ in range(self.outstanding):
             self._think()
 
     def stop(self) -> None:
         """Issue nothing more, and forget the think times."""
-        self._open -= self._thinking
+        self._thinking = 0
         self._stopped = True
         super().stop()
 
@@ -178,22 +180,22 @@ class ClosedSource(Source):
             return
         row = self._next()
         if row is not None:
-            self._open += 1
             self._thinking += 1
             step = _Think(self._number, row)
             self._number += 1
             step.callbacks = [self._thought]
-            self.env.schedule(step, ISSUE, row[0])
+            self.clock.at(self.clock.now_ns + row[0], ISSUE, step)
 
     def _thought(self, step: _Think) -> None:
         if self._stopped:
             return
         self._thinking -= 1
-        self._issue(self, step.number, step.row, self.env._now)
+        self.in_flight += 1
+        self._issue(self, step.number, step.row, self.clock._now)
 
     def completed(self, number: int, status: int) -> None:
         """Note that one request is complete, and think about the next."""
-        self._open -= 1
+        self.in_flight -= 1
         self._think()
         if self._exhausted:
             self._end_if_done()
@@ -202,9 +204,9 @@ class ClosedSource(Source):
 class RawSource(Source):
     """Operations that control processes send to disks, each awaited by its own event."""
 
-    def __init__(self, env: Clock, purpose: str, index: int, seed: int) -> None:
+    def __init__(self, clock: Clock, purpose: str, index: int, seed: int) -> None:
         stream = Stream(f"raw {purpose}", -1, iter(()), purpose=purpose)
-        super().__init__(env, _no_issue, stream, index, seed, _WHOLE_DISK)
+        super().__init__(clock, _no_issue, stream, index, seed, _WHOLE_DISK)
         self.retries = False
         self._events: dict[int, Any] = {}
 
@@ -213,10 +215,12 @@ class RawSource(Source):
         number = self._number
         self._number += 1
         self._events[number] = event
+        self.in_flight += 1
         return number
 
     def completed(self, number: int, status: int) -> None:
         """Tell who waits."""
+        self.in_flight -= 1
         self._events.pop(number).succeed(status == 0)
 
 

@@ -46,22 +46,14 @@ class Space:
         self.free_bytes[disk] += size_bytes
         self.used_bytes[disk] -= size_bytes
 
-    def why_not(self, disk: int, block_bytes: int) -> int:
-        """Give the bits that keep a disk from taking a block, 0 if it may."""
-        bits = 0
-        if self.free_bytes[disk] - block_bytes < self.minimum_bytes[disk]:
-            bits |= FULL
-        status = self.status[disk]
-        if status != ONLINE:
-            bits |= OFFLINE if status == DISK_OFFLINE else READ_ONLY
-        return bits
-
     def candidates(self, members: list[int], block_bytes: int, taken_domains: set[int]) -> tuple[list[int], list[int]]:
         """Give (candidates, blocked bits by disk) for one block of an object."""
         blocked = self._blocked
         candidates = []
         for disk in members:
-            bits = self.why_not(disk, block_bytes)
+            bits = FULL if self.free_bytes[disk] - block_bytes < self.minimum_bytes[disk] else 0
+            if self.status[disk] != ONLINE:
+                bits |= OFFLINE if self.status[disk] == DISK_OFFLINE else READ_ONLY
             if taken_domains and self.domain[disk] in taken_domains:
                 bits |= DOMAIN
             blocked[disk] = bits

@@ -8,54 +8,50 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from heapq import heappush
+from typing import Any, Generic, TypeVar
 
-# A simpy.Environment whose times are integer nanoseconds; SimPy's own hints say float.
-Clock = Any
-
-COMPLETION = 2  # SimPy priorities at one instant; control processes have 0 and 1
-ISSUE = 3
-ARRIVAL = 4
+from placement_sim.engine.clock import COMPLETION, Clock, Step
 
 
-class Step:
-    """An event without a value, for `Environment.schedule`."""
+class Passing(Step):
+    """Whatever passes a station."""
 
-    __slots__ = ("_value", "callbacks")
-    _ok = True
-    _defused = True
-
-    def __init__(self) -> None:
-        self.callbacks: list[Callable[[Any], None]] | None = None
-        self._value = None
+    __slots__ = ("entered_ns",)
+    entered_ns: int
 
 
-class Operation(Step):
-    """A run of neighbouring blocks that one component reads or writes; the fields are set by who sends it."""
+class Operation(Passing):
+    """A run of neighbouring blocks that one component reads or writes."""
 
     __slots__ = (
-        "block", "blocks", "cancelled", "disk", "entered_ns", "index", "is_write", "leg", "object_index",
-        "is_plain", "outages", "request", "size_bytes", "start_bytes", "unmaps_seen",
+        "block", "blocks", "disk", "index", "is_write", "leg", "object_index", "outages", "request",
+        "size_bytes", "start_bytes", "unmaps_seen",
     )  # fmt: skip
 
-    request: Any
-    object_index: int
-    leg: int
-    disk: int
-    block: int
-    blocks: int
-    start_bytes: int
-    size_bytes: int
-    is_write: bool
-    index: int  # within the request
     outages: int  # of its disk, when it was sent
-    unmaps_seen: int  # by its leg, when it was sent
-    entered_ns: int
-    cancelled: bool
-    is_plain: bool  # the block has its owner and the disk no link: nothing but time, bytes and the end
+
+    def __init__(
+        self, request: Any, index: int, object_index: int, leg: int, disk: int, block: int, blocks: int,
+        start_bytes: int, size_bytes: int, is_write: bool, unmaps_seen: int,
+    ) -> None:  # fmt: skip
+        self.request = request
+        self.index = index  # within the request
+        self.object_index = object_index
+        self.leg = leg
+        self.disk = disk
+        self.block = block
+        self.blocks = blocks
+        self.start_bytes = start_bytes
+        self.size_bytes = size_bytes
+        self.is_write = is_write
+        self.unmaps_seen = unmaps_seen  # by its leg, when it was sent
 
 
-class Station:
+Thing = TypeVar("Thing", bound=Passing)
+
+
+class Station(Generic[Thing]):
     """A queue with `channels` servers; `service_ns(op)` is asked when service starts.
 
     With L operations present over the time since it was made, the integral of L is
@@ -65,26 +61,27 @@ class Station:
 
     def __init__(
         self,
-        env: Clock,
+        clock: Clock,
         channels: int,
-        service_ns: Callable[[Operation], int],
-        leave: Callable[[Operation, int], None],
+        service_ns: Callable[[Thing], int],
+        leave: Callable[[Thing, int], None],
     ) -> None:
-        self._schedule = env.schedule
-        self._env = env
+        self._clock = clock
+        self._queue = clock.queue
+        self._sequence = clock.sequence
         self._channels = channels
         self._service_ns = service_ns
         self._leave = leave
         self._callbacks: list[Callable[[Any], None]] = [self._served]
-        self._waiting: deque[Operation] = deque()
-        self._serving: dict[Operation, None] = {}  # in the order in which service began
+        self._waiting: deque[Thing] = deque()
+        self._serving: dict[Thing, None] = {}  # in the order in which service began
         self.present = 0
         self.finished = 0
         self.sojourn_sum_ns = 0
         self._area_ns = 0
         self._busy_ns = 0
 
-    def enter(self, op: Operation, now_ns: int) -> None:
+    def enter(self, op: Thing, now_ns: int) -> None:
         """Take an operation: serve it if a channel is free, else queue it."""
         op.entered_ns = now_ns
         self._area_ns -= now_ns
@@ -93,14 +90,12 @@ class Station:
             self._serving[op] = None
             self._busy_ns -= now_ns
             op.callbacks = self._callbacks
-            self._schedule(op, COMPLETION, self._service_ns(op))
+            heappush(self._queue, (now_ns + self._service_ns(op), COMPLETION, next(self._sequence), op))
         else:
             self._waiting.append(op)
 
-    def _served(self, op: Operation) -> None:
-        if op.cancelled:
-            return
-        now_ns: int = self._env._now
+    def _served(self, op: Thing) -> None:
+        now_ns: int = self._clock._now
         self.present -= 1
         self.finished += 1
         self._area_ns += now_ns
@@ -110,7 +105,7 @@ class Station:
             following = self._waiting.popleft()
             self._serving[following] = None
             following.callbacks = self._callbacks
-            self._schedule(following, COMPLETION, self._service_ns(following))
+            heappush(self._queue, (now_ns + self._service_ns(following), COMPLETION, next(self._sequence), following))
         else:
             self._busy_ns += now_ns
         self._leave(op, now_ns)
@@ -123,13 +118,13 @@ class Station:
             self._serving[following] = None
             self._busy_ns -= now_ns
             following.callbacks = self._callbacks
-            self._schedule(following, COMPLETION, self._service_ns(following))
+            heappush(self._queue, (now_ns + self._service_ns(following), COMPLETION, next(self._sequence), following))
 
-    def drop_all(self, now_ns: int) -> list[Operation]:
+    def drop_all(self, now_ns: int) -> list[Thing]:
         """Cancel what is in service and what waits, in that order, and give it back."""
         dropped = [*self._serving, *self._waiting]
         for op in dropped:
-            op.cancelled = True
+            op.callbacks = []
         self._area_ns += self.present * now_ns
         self._busy_ns += len(self._serving) * now_ns
         self._serving.clear()

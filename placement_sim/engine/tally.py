@@ -13,10 +13,9 @@ _FLUSH_AT = 1 << 16
 class Tally:
     """What requests of one purpose did in one phase."""
 
-    __slots__ = ("failed", "histogram", "latencies_ns", "latency_sum_ns", "read_bytes", "written_bytes")
-
-    def __init__(self) -> None:
+    def __init__(self, disk_count: int) -> None:
         self.latencies_ns: tuple[list[int], list[int]] = ([], [])  # reads, writes; not yet binned
+        self.bytes: tuple[list[int], list[int]] = ([0] * disk_count, [0] * disk_count)  # read, written
         self.clear()
 
     def clear(self) -> None:
@@ -25,7 +24,9 @@ class Tally:
             latencies.clear()
         self.histogram = np.zeros((2, BIN_COUNT), np.int64)
         self.latency_sum_ns = [0, 0]
-        self.failed = self.read_bytes = self.written_bytes = 0
+        self.failed = 0
+        for moved in self.bytes:
+            moved[:] = [0] * len(moved)
 
     def flush(self) -> None:
         """Bin what was collected."""
@@ -45,7 +46,8 @@ class Tally:
 class Ledger:
     """The tallies of a run: one a phase and purpose, made when they are first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk_count: int) -> None:
+        self._disk_count = disk_count
         self.phases = [FIRST_PHASE]
         self.purposes = [GUEST]
         self._tallies: dict[tuple[int, int], Tally] = {}
@@ -55,7 +57,7 @@ class Ledger:
         """Give the tally of a purpose in the present phase."""
         if purpose not in self.purposes:
             self.purposes.append(purpose)
-        return self._tallies.setdefault((self._phase, self.purposes.index(purpose)), Tally())
+        return self._tallies.setdefault((self._phase, self.purposes.index(purpose)), Tally(self._disk_count))
 
     def begin_phase(self, name: str) -> None:
         """Count under another phase from now on, a new one or one again."""
@@ -98,16 +100,15 @@ class Ledger:
             phases=tuple(self.phases),
             purposes=tuple(self.purposes),
             failed=np.zeros(shape, np.int64),
-            read_bytes=np.zeros(shape, np.int64),
-            written_bytes=np.zeros(shape, np.int64),
+            read_bytes=np.zeros((*shape, self._disk_count), np.int64),
+            written_bytes=np.zeros((*shape, self._disk_count), np.int64),
             latency_sum_ns=np.zeros((*shape, 2), np.int64),
             histogram=np.zeros((*shape, 2, BIN_COUNT), np.int64),
         )
         for place, tally in self._tallies.items():
             tally.flush()
             split.failed[place] = tally.failed
-            split.read_bytes[place] = tally.read_bytes
-            split.written_bytes[place] = tally.written_bytes
+            split.read_bytes[place], split.written_bytes[place] = tally.bytes
             split.latency_sum_ns[place] = tally.latency_sum_ns
             split.histogram[place] = tally.histogram
         return split
