@@ -112,7 +112,7 @@ def process_per_request(chunks: list[Requests]) -> list[int]:
 
 def main() -> None:
     """Check equality, then time both five times in turn."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     chunks = requests(count)
     assert all((chunk.kind == WRITE).all() for chunk in chunks)
     ours, plain = reference(chunks, record=True), process_per_request(chunks)

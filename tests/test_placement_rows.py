@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import simpy
 
+from placement_sim.engine.clock import Clock
 from placement_sim.engine.datapath import DiskEvent, Outcome, Stream
 from placement_sim.engine.reference import ReferenceDataPath
 from placement_sim.engine.simulate import simulate
@@ -66,7 +66,7 @@ def test_a1_components_present_one_block_space() -> None:
 
 
 def test_a2_parent_and_component_maps_are_distinct() -> None:
-    path = ReferenceDataPath(simpy.Environment(), cluster(), make_policy("round_robin"), 1)
+    path = ReferenceDataPath(Clock(), cluster(), make_policy("round_robin"), 1)
     leg = path.objects[0].legs[0]
     assert not np.shares_memory(leg.parent.array, leg.written[0].bits)
     leg.parent.set_owner(3, 0)
@@ -103,7 +103,7 @@ def test_a4_a_choice_that_is_no_candidate_is_an_error(answer: int) -> None:
 
 def test_a5_a6_component_first_then_parent_upon_completion() -> None:
     """With 1 ms there and back, the disk has written at 2 ms and the parent knows at 3 ms."""
-    env = simpy.Environment()
+    env = Clock()
     path = ReferenceDataPath(env, cluster(latency_ns=MS), make_policy("concat"), 1)
     path.start_stream(Stream("guest", 0, rows((0, WRITE, 0, BLOCK))))
     leg = path.objects[0].legs[0]
@@ -252,7 +252,7 @@ def test_a13_the_largest_object_costs_only_what_is_touched() -> None:
 
 def test_a15_an_older_write_does_not_complete_a_newer_first_write() -> None:
     """Write, unmap, write again, all before the disk has served the first: served at 1 ms and at 2 ms."""
-    env = simpy.Environment()
+    env = Clock()
     path = ReferenceDataPath(env, cluster(), make_policy("concat"), 1)
     path.start_stream(Stream("guest", 0, rows((0, WRITE, 0, BLOCK), (0.2, UNMAP, 0, BLOCK), (0.5, WRITE, 0, BLOCK))))
     leg = path.objects[0].legs[0]

@@ -38,6 +38,8 @@ class Clock(simpy.Environment):
     5
     """
 
+    _now: int
+
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.queue: list[Any] = self._queue  # a heap of (time_ns, class at one instant, sequence, event)
@@ -46,7 +48,7 @@ class Clock(simpy.Environment):
     @property
     def now_ns(self) -> int:
         """The present."""
-        return self._now  # type: ignore[return-value]  # SimPy's own hint is a union with float
+        return self._now
 
     def at(self, time_ns: int, order: int, event: Step) -> None:
         """Schedule a step of the data path."""

@@ -7,6 +7,7 @@ hop, the disk, the outbound link, a hop. Without a link there is the disk alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import final
 
 from placement_sim.engine.clock import ISSUE, Clock
 from placement_sim.engine.datapath import Ints, to_arrays
@@ -24,6 +25,7 @@ RAW_BYTES = 1 << 32  # the unit of its position
 Step = Callable[[Operation, int], None]  # (operation, now_ns)
 
 
+@final
 class Plain(Passing):
     """A request that is one operation on a block that has its owner, online and without a link.
 

@@ -67,7 +67,7 @@ def simulate(
     samples: list[dict[str, Ints | int]] = []
     env.process(_sampler(env, path, warm_up_ns, window_ns, samples))
     env.process(_disk_events(env, path, sorted(events, key=lambda event: event.time_ns)))
-    processes = [env.process(process(path)) for process in control]
+    processes: list[simpy.Event] = [env.process(process(path)) for process in control]
     ends = env.all_of([path.start_stream(stream).ended for stream in streams] + processes)
     end = ends if horizon_ns is None else env.timeout(horizon_ns)
     env.run_until(env.any_of([stopped, end]))

@@ -75,17 +75,20 @@ class Station(Generic[Thing]):
         self._callbacks: list[Callable[[Any], None]] = [self._served]
         self._waiting: deque[Thing] = deque()
         self._serving: dict[Thing, None] = {}  # in the order in which service began
-        self.present = 0
         self.finished = 0
         self.sojourn_sum_ns = 0
         self._area_ns = 0
         self._busy_ns = 0
 
+    @property
+    def present(self) -> int:
+        """Operations waiting and in service."""
+        return len(self._serving) + len(self._waiting)
+
     def enter(self, op: Thing, now_ns: int) -> None:
         """Take an operation: serve it if a channel is free, else queue it."""
         op.entered_ns = now_ns
         self._area_ns -= now_ns
-        self.present += 1
         if len(self._serving) < self._channels:
             self._serving[op] = None
             self._busy_ns -= now_ns
@@ -96,7 +99,6 @@ class Station(Generic[Thing]):
 
     def _served(self, op: Thing) -> None:
         now_ns: int = self._clock._now
-        self.present -= 1
         self.finished += 1
         self._area_ns += now_ns
         self.sojourn_sum_ns += now_ns - op.entered_ns
@@ -129,7 +131,6 @@ class Station(Generic[Thing]):
         self._busy_ns += len(self._serving) * now_ns
         self._serving.clear()
         self._waiting.clear()
-        self.present = 0
         return dropped
 
     def queue_area_ns(self, now_ns: int) -> int:
