@@ -7,6 +7,7 @@ What may be read afterwards is that of one register a block: see `allowed`.
 from dataclasses import dataclass, field
 
 from placement_sim.engine.placement import DONE, Placement
+from placement_sim.engine.space import Space
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
 from placement_sim.model.invariants import check_parent_implies_written, check_written_once
 from placement_sim.model.recovery import rebuild_parent, recover_leg
@@ -54,7 +55,8 @@ class Machine:
         hosts = tuple(Host(f"h{i}", f"h{i}") for i in range(components))
         disks = tuple(Disk(f"d{i}", i, 1 << 20, Deterministic(1e-3)) for i in range(components))
         spec = StorageObjectSpec("o", object_blocks * BLOCK, BLOCK, tuple(range(components)))
-        self.placement = Placement(Cluster(hosts, disks, (spec,)), policy, 1, [0] * components)
+        cluster = Cluster(hosts, disks, (spec,))
+        self.placement = Placement(cluster, policy, 1, Space(cluster), [0] * components)
         self.leg = self.placement.objects[0].legs[0]
         self.disk_count = components
         self.writers = writers
@@ -93,8 +95,8 @@ class Machine:
             self.placement.unmap(0, writer.first * BLOCK, writer.blocks * BLOCK)
             progress.acknowledged = self.steps
             return
-        progress.unmaps_seen = self.leg.unmaps
-        for disk, reason, block, blocks, *_ in self.placement.write_runs(
+        progress.unmaps_seen = self.leg.unmaps[0]
+        for disk, reason, _, block, blocks, *_ in self.placement.write_runs(
             0, 0, writer.first * BLOCK, writer.blocks * BLOCK
         ):
             assert reason == DONE

@@ -16,7 +16,8 @@ from placement_sim.engine.space import Space
 from placement_sim.engine.station import Operation, Passing, Station
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import Cluster
-from placement_sim.model.service import HDD, service_time_ns
+from placement_sim.model.encoding import HDD
+from placement_sim.model.service import service_time_ns
 from placement_sim.workloads.requests import WRITE
 
 RAW = -1  # in place of an object's index: an operation past all maps
