@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from browser import need_paper
 from test_run import FULL, TINY
 
 from placement_sim import Comparison, Scenario, compare, report, run
@@ -188,7 +189,7 @@ def test_bad_input_is_one_line(
 
 
 def test_python_call_writes_both_files(comparison: Comparison, tmp_path: Path) -> None:
-    pytest.importorskip("weasyprint", reason="WeasyPrint is not installed", exc_type=ImportError)
+    need_paper()
     paths = [report(comparison, tmp_path / f"{name}.html", pdf=True) for name in "ab"]
     assert read_manifest(paths[0])["report"] == "comparison"
     papers = [path.with_suffix(".pdf").read_bytes() for path in paths]
