@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from placement_sim.errors import InputError
+from placement_sim.experiments.columns import COLUMNS
 from placement_sim.experiments.compare import compare, notes, replication_seed
-from placement_sim.experiments.result import COLUMNS, FRAMES
+from placement_sim.experiments.result import FRAMES
 from placement_sim.experiments.run import run
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.policies.interface import PlacementPolicy

@@ -10,7 +10,7 @@ from typing import Any
 
 import simpy
 
-from placement_sim.engine.datapath import Stream
+from placement_sim.engine.datapath import Running, Stream
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan, Transfer
 from placement_sim.model.machine import LinkedClone, VirtualMachine
 
@@ -27,7 +27,7 @@ class FleetDisks:
         self._log = log
         self._own = [[m.os_object, m.software_object] for m in plan.members]
         self._twin = [[m.twin_os_object, m.twin_software_object] for m in plan.members]
-        self._guests: dict[int, Any] = {}
+        self._guests: dict[int, Running] = {}
         self._starts = [0] * len(plan.members)
         self._data_objects = frozenset(member.data_object for member in plan.members)
         self._used: dict[int, int] = {}
@@ -81,8 +81,9 @@ class FleetDisks:
         for i, part in enumerate(transfers):
             index = self._object(machine, part.disk)
             touched.append(index)
+            host = member.host_index if member else -1
             name = f"{member.machine.name if member else 'server'} {key} {i}"
-            stream = Stream(name, index, part.requests, part.outstanding)
+            stream = Stream(name, index, part.requests, part.outstanding, purpose=purpose, host_index=host)
             ends.append(self._path.start_stream(stream).ended)
         yield self._path.env.all_of(ends)
         for index in touched:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.errors import InputError
+from placement_sim.experiments.fleet import resolve_strategy
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import load_frames, save_frames
 from placement_sim.experiments.run import resolve_policy, run
@@ -24,9 +25,17 @@ from placement_sim.experiments.statistics import Interval, paired_difference, t_
 from placement_sim.policies import POLICIES
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import stream_key
+from placement_sim.upgrades import UpgradeStrategy
 
 WITHOUT_CHANCE = ("ssd", "table", "deterministic")
 FRAMES = ("table", "differences", "runs", "latencies", "timeline")
+FLEET_NOTES = (
+    "Times of control steps, chances of failure, think times and guests are drawn by (seed, machine, step): every "
+    "strategy meets the same. Bytes that a strategy always moves have no chance in them.",
+    "Steps, times and limits of a strategy are published numbers or assumptions; placement-sim strategies --json "
+    "says which.",
+)
+Arm = tuple[str, PlacementPolicy, UpgradeStrategy | None]
 Progress = Callable[[int, int, str], None]
 
 
@@ -96,51 +105,44 @@ def compare(
     replications: int = 10,
     baseline: str | None = None,
     *,
+    strategies: Sequence[str | UpgradeStrategy] | None = None,
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Run each policy in each replication.
+    """Run each policy, each upgrade strategy, or each pair of both, in each replication.
 
     Parameters
     ----------
     policies
-        Names or objects; None is every policy in POLICIES.
+        Names or objects; None is every policy in POLICIES, or with `strategies` the scenario's own.
+    strategies
+        Upgrade strategies, names or objects, for a scenario with a fleet; None is the scenario's own. Given,
+        the column ``policy`` holds the strategy's name, and with several policies ``strategy on policy``.
     baseline
-        The policy that the others are compared with; None is the first.
+        The one that the others are compared with, by what is in the column ``policy``; None is the first.
     progress
         Called after each run with runs done, runs in all and the policy's name.
 
     Raises
     ------
     InputError
-        No replications, a policy unknown or given twice, or bad input to a run.
+        No replications, a policy or strategy unknown or given twice, or bad input to a run.
     """
     if replications < 1:
         raise InputError("replications", f"{replications} is below 1", "give 1 or more")
     seed = scenario.seed if seed is None else seed
     if seed < 0:
         raise InputError("seed", f"{seed} is negative", "give a seed of 0 or more")
-    chosen = [resolve_policy(scenario, policy) for policy in (POLICIES if policies is None else policies)]
-    names = [policy.name for policy in chosen]
+    arms = _arms(scenario, policies, strategies)
+    names = [name for name, _, _ in arms]
     baseline = _check_names(names, baseline)
-    rows: list[dict[str, Any]] = []
-    latencies: list[pd.DataFrame] = []
-    timelines: list[pd.DataFrame] = []
-    manifests: dict[str, dict[str, Any]] = {}
-    for replication in range(replications):
-        run_seed = replication_seed(seed, replication)
-        for policy in chosen:
-            result = run(scenario, seed=run_seed, policy=policy)
-            manifests.setdefault(policy.name, result.manifest)
-            rows.append({"policy": policy.name, "replication": replication, "seed": run_seed, **result.summary})
-            latencies.append(result.latencies.assign(policy=policy.name))
-            if replication == 0:
-                timelines.append(result.timeline.assign(policy=policy.name))
-            if progress:
-                progress(len(rows), replications * len(chosen), policy.name)
-    runs = pd.DataFrame(rows)
+    made = _run_all(scenario, arms, seed, replications, progress)
+    runs, manifests = pd.DataFrame(made.rows), made.manifests
     shared = dict(manifests[names[0]])
     del shared["policy"]
+    if strategies is not None:
+        shared["strategies"] = [manifests[name]["strategy"] for name in names]
+        del shared["strategy"]
     shared |= {
         "seed": seed,
         "replications": replications,
@@ -154,9 +156,55 @@ def compare(
         runs,
         shared,
         notes(scenario),
-        _added_up(latencies, names),
-        pd.concat(timelines, ignore_index=True),
+        _added_up(made.latencies, names),
+        pd.concat(made.timelines, ignore_index=True),
     )
+
+
+@dataclass
+class _Made:
+    """What all runs leave: a row each, the bins of latency, one timeline and one manifest an arm."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    latencies: list[pd.DataFrame] = field(default_factory=list)
+    timelines: list[pd.DataFrame] = field(default_factory=list)
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def _run_all(scenario: Scenario, arms: list[Arm], seed: int, replications: int, progress: Progress | None) -> _Made:
+    made = _Made()
+    for replication in range(replications):
+        run_seed = replication_seed(seed, replication)
+        for name, policy, strategy in arms:
+            result = run(scenario, seed=run_seed, policy=policy, strategy=strategy)
+            made.manifests.setdefault(name, result.manifest)
+            made.rows.append({"policy": name, "replication": replication, "seed": run_seed, **result.summary})
+            made.latencies.append(result.latencies.assign(policy=name))
+            if replication == 0:
+                made.timelines.append(result.timeline.assign(policy=name))
+            if progress:
+                progress(len(made.rows), replications * len(arms), name)
+    return made
+
+
+def _arms(
+    scenario: Scenario,
+    policies: Sequence[str | PlacementPolicy] | None,
+    strategies: Sequence[str | UpgradeStrategy] | None,
+) -> list[Arm]:
+    """Name what is compared: policies, strategies, or every pair."""
+    if strategies is None:
+        chosen = [resolve_policy(scenario, policy) for policy in (POLICIES if policies is None else policies)]
+        return [(policy.name, policy, None) for policy in chosen]
+    if scenario.fleet is None:
+        raise InputError("strategies", "the scenario has no fleet to upgrade", "add a [fleet] to it")
+    if not strategies:
+        raise InputError("strategies", "none is given", "name at least one")
+    rules = [resolve_policy(scenario, policy) for policy in ((None,) if policies is None else policies)]
+    ways = [resolve_strategy(scenario.fleet, strategy) for strategy in strategies]
+    if len(rules) == 1:
+        return [(way.name, rules[0], way) for way in ways]
+    return [(f"{way.name} on {rule.name}", rule, way) for way in ways for rule in rules]
 
 
 def _added_up(latencies: list[pd.DataFrame], names: list[str]) -> pd.DataFrame:
@@ -178,6 +226,8 @@ def _check_names(names: list[str], baseline: str | None) -> str:
 
 def notes(scenario: Scenario) -> tuple[str, ...]:
     """Say what chance the replications hold, where it is less than a reader may think."""
+    if scenario.fleet is not None:
+        return FLEET_NOTES
     if any(workload.synthetic for workload in scenario.workloads):
         return ()
     if all(disk.law.kind in WITHOUT_CHANCE for disk in scenario.disks):

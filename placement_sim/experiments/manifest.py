@@ -14,19 +14,23 @@ from placement_sim.engine.histogram import METHOD
 from placement_sim.experiments.build import trace_path
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.upgrades import UpgradeStrategy
 
 FORMAT = 1
 LIBRARIES = ("placement_sim", "numpy", "pandas", "simpy", "numba", "pyarrow")
-MODEL_FOLDERS = ("model", "policies", "workloads", "engine", "experiments")
+MODEL_FOLDERS = ("model", "policies", "workloads", "upgrades", "engine", "experiments")
 
 
-def manifest(scenario: Scenario, seed: int, policy: PlacementPolicy) -> dict[str, Any]:
+def manifest(
+    scenario: Scenario, seed: int, policy: PlacementPolicy, strategy: UpgradeStrategy | None = None
+) -> dict[str, Any]:
     """Describe one run with plain values."""
     return {
         "format": FORMAT,
         "scenario": scenario.to_dict(),
         "seed": seed,
         "policy": policy_identity(policy),
+        **({} if strategy is None else {"strategy": strategy_identity(strategy)}),
         "percentile_method": METHOD,
         "versions": versions(),
         "code_sha256": code_digest(),
@@ -67,6 +71,11 @@ def file_digest(path: Path) -> str:
     """Digest a file of any size."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def strategy_identity(strategy: UpgradeStrategy) -> dict[str, Any]:
+    """Name a strategy and the digest of its steps, which are all that it is."""
+    return {"name": strategy.name, "steps_sha256": hashlib.sha256(repr(strategy).encode()).hexdigest()}
 
 
 def policy_identity(policy: PlacementPolicy) -> dict[str, Any]:

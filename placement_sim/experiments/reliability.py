@@ -19,8 +19,8 @@ from placement_sim.engine.rare_events import RareLoss, rare_loss
 from placement_sim.engine.reliability import History, ReliabilityModel, ReliabilityOutcome, Replacement
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster
+from placement_sim.experiments.columns import make_frame
 from placement_sim.experiments.manifest import code_digest, versions
-from placement_sim.experiments.result import make_frame
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.statistics import Interval, t_interval
 from placement_sim.model.mttdl import mttdl_exponential_repair, mttdl_fixed_repair

@@ -1,72 +1,29 @@
-"""What a run gives back: frames whose columns are all listed in COLUMNS, a summary, a manifest."""
+"""What a run gives back: frames whose columns are all listed in `columns`, a summary, a manifest."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from placement_sim.engine.datapath import DiskEvent, Outcome
 from placement_sim.engine.histogram import percentile_ns, upper_edge_ns
+from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
+from placement_sim.experiments.columns import make_frame
+from placement_sim.experiments.fleet_frames import fleet_frames, fleet_summary, phases_frame, why_waited
 from placement_sim.model.cluster import Cluster
 from placement_sim.workloads.requests import KIND_NAMES
 
 NS = 1e-9
 STATUS_NAMES = ("done", "no_space", "offline")
-FRAMES = ("disks", "objects", "requests", "latencies", "timeline", "events")
-
-
-class Column(NamedTuple):
-    """What a column means, its unit ("" for none) and its dtype."""
-
-    meaning: str
-    unit: str
-    dtype: str
-
-
-COLUMNS: dict[str, Column] = {
-    "disk": Column("name of the disk", "", "str"),
-    "host": Column("name of the disk's host", "", "str"),
-    "object": Column("name of the storage object", "", "str"),
-    "workload": Column("name of the workload", "", "str"),
-    "kind": Column("read, write or unmap", "", "str"),
-    "status": Column("done, no_space or offline", "", "str"),
-    "action": Column("what happened to the disk", "", "str"),
-    "added": Column("the disk joined after the start", "", "bool"),
-    "number": Column("number of the request within its workload", "", "int64"),
-    "time_s": Column("simulated time; in the timeline, of the window's end", "s", "float64"),
-    "issued_s": Column("time at which the request was issued", "s", "float64"),
-    "latency_s": Column("time from issue to completion; of a bin of latencies, its upper edge", "s", "float64"),
-    "finished_requests": Column("finished requests in the bin", "requests", "int64"),
-    "capacity_bytes": Column("capacity of the disk", "bytes", "int64"),
-    "used_bytes": Column("used space, foreign data included", "bytes", "int64"),
-    "fill": Column("used space as a share of the capacity", "1", "float64"),
-    "operations": Column("finished operations", "operations", "int64"),
-    "read_bytes": Column("bytes read from the disk", "bytes", "int64"),
-    "written_bytes": Column("bytes written to the disk", "bytes", "int64"),
-    "utilisation": Column("busy time as a share of channels x time", "1", "float64"),
-    "queue_requests": Column("requests waiting or in service at the window's end", "requests", "int64"),
-    "queue_requests_mean": Column("requests waiting or in service, mean over time", "requests", "float64"),
-    "sojourn_s_mean": Column("mean time of a finished operation at the disk", "s", "float64"),
-    "written_blocks": Column("blocks of the object's components on the disk", "blocks", "int64"),
-    "window_requests": Column("requests of the whole cluster finished in the window", "requests", "int64"),
-    "window_latency_s_mean": Column("mean latency of those requests", "s", "float64"),
-    "replication": Column("number of the independent history", "", "int64"),
-    "part_bytes": Column("what a failed disk held, copies and parity included", "bytes", "int64"),
-    "lost_bytes": Column("data lost by the failure, without copies and parity", "bytes", "int64"),
-    "whole_after_s": Column("from the failure until the last of it was redundant again; NaN: not yet", "s", "float64"),
-}
-
-
-def make_frame(values: Mapping[str, Any]) -> pd.DataFrame:
-    """Make a frame whose columns, with their dtypes, are listed in COLUMNS."""
-    return pd.DataFrame({name: pd.Series(data, dtype=COLUMNS[name].dtype) for name, data in values.items()})
+FLEET_FRAMES = ("vms", "steps", "waits", "fleet")
+FRAMES = ("disks", "objects", "requests", "latencies", "timeline", "events", "phases", *FLEET_FRAMES)
 
 
 @dataclass(frozen=True)
@@ -74,7 +31,9 @@ class Result:
     """One run. A single run says nothing about chance: `compare` gives intervals.
 
     `requests` has rows only where they were asked for; `latencies` always holds how many requests
-    finished in each bin of latency, so that a distribution can be drawn of any run.
+    finished in each bin of latency, so that a distribution can be drawn of any run. `phases` holds requests,
+    bytes and latency by phase and purpose. `vms` (a row a machine), `steps` (a row a try), `waits` and `fleet`
+    (counts at each change) are empty where the scenario has no fleet.
     """
 
     summary: pd.Series
@@ -84,7 +43,29 @@ class Result:
     latencies: pd.DataFrame
     timeline: pd.DataFrame
     events: pd.DataFrame
+    phases: pd.DataFrame
     manifest: dict[str, Any]
+    vms: pd.DataFrame = field(default_factory=pd.DataFrame)
+    steps: pd.DataFrame = field(default_factory=pd.DataFrame)
+    waits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fleet: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def why_waited(self, vm: str | int) -> pd.DataFrame:
+        """Say what a machine of the fleet waited for: a row a wait, in order of time, with the reason in words.
+
+        Parameters
+        ----------
+        vm
+            Its name, or its number.
+
+        Raises
+        ------
+        InputError
+            There is no such machine.
+        """
+        if self.vms.empty:
+            raise InputError("vm", "the scenario has no fleet", "add a [fleet] to it")
+        return why_waited(self.vms, self.waits, vm)
 
     def save(self, folder: str | Path) -> Path:
         """Write Parquet files and manifest.json; the same result gives the same bytes."""
@@ -142,20 +123,29 @@ def make_result(
     events: tuple[DiskEvent, ...],
     outcome: Outcome,
     manifest: dict[str, Any],
+    fleet: tuple[FleetPlan, FleetLog] | None = None,
 ) -> Result:
-    """Turn an outcome into frames."""
+    """Turn an outcome, and what was written down about a fleet, into frames."""
     added = {event.disk_index for event in events if event.action == "add_disk"}
     disks = _disks(cluster, outcome, added)
     present = [disk.present or i in added for i, disk in enumerate(cluster.disks)]
+    summary, phases, marks = summarise(outcome, disks[present]), phases_frame(outcome), {}
+    frames: dict[str, pd.DataFrame] = {}
+    if fleet is not None:
+        frames = fleet_frames(*fleet, [host.name for host in cluster.hosts])
+        numbers = fleet_summary(fleet[1], frames, phases)
+        summary, marks = pd.concat([summary, pd.Series(numbers, dtype="float64", name="value")]), fleet[1].marks
     return Result(
-        summarise(outcome, disks[present]),
+        summary,
         disks,
         _objects(cluster, outcome),
         _requests(workloads, outcome),
         _latency_bins(outcome),
         _timeline(cluster, outcome),
-        _events(cluster, events, outcome),
+        _events(cluster, events, outcome, marks),
+        phases,
         manifest,
+        **frames,
     )
 
 
@@ -252,8 +242,11 @@ def _timeline(cluster: Cluster, outcome: Outcome) -> pd.DataFrame:
     )
 
 
-def _events(cluster: Cluster, events: tuple[DiskEvent, ...], outcome: Outcome) -> pd.DataFrame:
+def _events(
+    cluster: Cluster, events: tuple[DiskEvent, ...], outcome: Outcome, marks: Mapping[str, int]
+) -> pd.DataFrame:
     rows = [(e.time_ns, e.action, cluster.disks[e.disk_index].name) for e in events if e.time_ns <= outcome.end_ns]
+    rows += [(time_ns, name, "") for name, time_ns in marks.items()]
     if outcome.no_space is not None:
         index = outcome.no_space.disk_index
         rows.append((outcome.no_space.time_ns, "no_space", cluster.disks[index].name if index >= 0 else ""))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_streams
 from placement_sim.experiments.faults import build_events
+from placement_sim.experiments.fleet import resolve_strategy
+from placement_sim.experiments.fleet_build import build_fleet
 from placement_sim.experiments.manifest import manifest
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import Result, make_result
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.upgrades import UpgradeStrategy
 
 
 def resolve_policy(scenario: Scenario, policy: str | PlacementPolicy | None) -> PlacementPolicy:
@@ -29,23 +34,25 @@ def run(
     *,
     seed: int | None = None,
     policy: str | PlacementPolicy | None = None,
+    strategy: str | UpgradeStrategy | None = None,
     record_requests: bool = False,
 ) -> Result:
     """Simulate a scenario once.
 
     Parameters
     ----------
-    seed, policy
-        Take the place of the scenario's; `policy` is a name or an object of the caller's own.
+    seed, policy, strategy
+        Take the place of the scenario's; policy and strategy are names or objects of the caller's own.
     record_requests
         Keep every finished request in ``Result.requests``.
 
     Raises
     ------
     InputError
-        A negative seed, an unknown policy, or a trace that cannot be read.
+        A negative seed, an unknown policy or strategy, a strategy without a fleet, or a trace that cannot be read.
     """
     from placement_sim.engine.simulate import simulate
+    from placement_sim.engine.upgrade import FleetUpgrade
 
     seed = scenario.seed if seed is None else seed
     if seed < 0:
@@ -53,6 +60,14 @@ def run(
     chosen = resolve_policy(scenario, policy)
     cluster = build_cluster(scenario)
     events = build_events(scenario, cluster, seed)
+    upgrade, way = None, None
+    if scenario.fleet is not None:
+        way = resolve_strategy(scenario.fleet, strategy)
+        built = build_fleet(scenario, scenario.fleet, way, seed, [host.name for host in cluster.hosts])
+        cluster = replace(cluster, objects=(*cluster.objects, *built.objects))
+        upgrade = FleetUpgrade(built.plan)
+    elif strategy is not None:
+        raise InputError("strategy", "the scenario has no fleet to upgrade", "add a [fleet] to it")
     outcome = simulate(
         cluster,
         build_streams(scenario, seed),
@@ -62,8 +77,11 @@ def run(
         window_ns=scenario.window_ns,
         warm_up_ns=scenario.warm_up,
         events=events,
+        control=[] if upgrade is None else [upgrade],
         stop_at_no_space=scenario.on_no_space == "stop",
         record_requests=record_requests,
     )
     workloads = [workload.name for workload in scenario.workloads]
-    return make_result(cluster, workloads, events, outcome, manifest(scenario, seed, chosen))
+    made_by = manifest(scenario, seed, chosen, way)
+    fleet = None if upgrade is None else (upgrade.plan, upgrade.close())
+    return make_result(cluster, workloads, events, outcome, made_by, fleet)

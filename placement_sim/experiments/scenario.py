@@ -21,6 +21,7 @@ from pydantic import (
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.fault_parts import EventSpec, FailuresSpec
+from placement_sim.experiments.fleet import FleetSpec
 from placement_sim.experiments.misfit import MisfitError, as_input_error, near
 from placement_sim.experiments.parts import (
     DiskSpec,
@@ -32,7 +33,7 @@ from placement_sim.experiments.parts import (
     WorkloadSpec,
     named,
 )
-from placement_sim.experiments.toml_text import toml_entry
+from placement_sim.experiments.toml_text import toml_text
 
 
 class Scenario(Part):
@@ -67,8 +68,9 @@ class Scenario(Part):
     policy: Annotated[PolicyChoice, BeforeValidator(named)] = PolicyChoice(name="most_free")
     hosts: tuple[HostSpec, ...] = ()
     disks: tuple[DiskSpec, ...] = Field(min_length=1)
-    objects: tuple[ObjectSpec, ...] = Field(min_length=1)
-    workloads: tuple[WorkloadSpec, ...] = Field(min_length=1)
+    objects: tuple[ObjectSpec, ...] = ()
+    workloads: tuple[WorkloadSpec, ...] = ()
+    fleet: FleetSpec | None = None
     events: tuple[EventSpec, ...] = ()
     failures: FailuresSpec | None = None
     _folder: Path = PrivateAttr(default=Path("."))
@@ -133,13 +135,40 @@ class Scenario(Part):
 
     def to_toml(self) -> str:
         """Write the scenario as TOML that `from_text` reads back to the same value."""
-        return "".join(toml_entry(key, value) for key, value in self.to_dict().items())
+        return toml_text(self.to_dict())
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for check in (_check_names, _check_references, _check_ends):
+        for check in (_check_purpose, _check_names, _check_references, _check_fleet, _check_ends):
             check(self)
         return self
+
+
+def _check_purpose(scenario: Scenario) -> None:
+    if scenario.fleet is None and not (scenario.objects and scenario.workloads):
+        missing = "workloads" if scenario.objects else "objects"
+        raise MisfitError(missing, "none are given, and no fleet either", f"add [[{missing}]] or a [fleet]")
+
+
+def _check_fleet(scenario: Scenario) -> None:
+    fleet = scenario.fleet
+    if fleet is None:
+        return
+    for i, name in enumerate(fleet.hosts or ()):
+        _check_known(f"fleet.hosts[{i}]", name, [host.name for host in scenario.hosts])
+    stores = fleet.datastores if fleet.datastores is not None else (tuple(scenario.disk_names),)
+    if not stores or fleet.hosts == ():
+        raise MisfitError("fleet", "no datastore or no host is left", "leave the key out to use all")
+    known = [*scenario.disk_names, *(disk.name for disk in scenario.disks)]
+    for i, store in enumerate(stores):
+        for j, name in enumerate(store):
+            _check_known(f"fleet.datastores[{i}][{j}]", name, known)
+        indices = scenario.disk_indices(store)
+        if len(set(indices)) < len(indices):
+            raise MisfitError(f"fleet.datastores[{i}]", "a disk is listed twice", "list each disk once")
+        if fleet.mirrors > len(indices):
+            problem = f"{fleet.mirrors} mirrors do not fit on {len(indices)} disks"
+            raise MisfitError(f"fleet.datastores[{i}]", problem, "use fewer mirrors or more disks")
 
 
 def _check_names(scenario: Scenario) -> None:

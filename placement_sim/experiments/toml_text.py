@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
+
+
+def toml_text(values: Mapping[str, Any]) -> str:
+    """Write a table; lists of tables come last, because a key behind one would belong to it.
+
+    Examples
+    --------
+    >>> print(toml_text({"disks": [{"name": "d"}], "seed": 3}), end="")
+    seed = 3
+    <BLANKLINE>
+    [[disks]]
+    name = "d"
+    """
+    ordered = sorted(values.items(), key=lambda item: _is_tables(item[1]))
+    return "".join(toml_entry(key, value) for key, value in ordered)
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def toml_entry(key: str, value: Any) -> str:
@@ -14,7 +34,7 @@ def toml_entry(key: str, value: Any) -> str:
     >>> toml_entry("seed", 3)
     'seed = 3\n'
     """
-    if isinstance(value, list) and value and isinstance(value[0], dict):
+    if _is_tables(value):
         return "".join(f"\n[[{key}]]\n" + "".join(f"{k} = {_toml(v)}\n" for k, v in row.items()) for row in value)
     return f"{key} = {_toml(value)}\n"
 

@@ -97,6 +97,51 @@ _LIST += [
     Metric("metadata_writes", "writes of map metadata", "writes", "lower", ".6g"),
 ]
 
+_OUTCOMES: dict[str, Better] = {
+    "upgraded": "higher",
+    "rolled_back": "lower",
+    "repaired": "lower",
+    "failed": "lower",
+    "untouched": "lower",
+    "in_progress": None,
+}
+_WAITS = {
+    "waves": "earlier waves",
+    "window": "the maintenance window",
+    "place": "a place on host, datastore or in the budget",
+    "slot": "a slot of the server",
+    "server": "the server to pass a command",
+    "storage": "the disks",
+}
+_LIST += [
+    Metric("makespan_s", "makespan of the rollout", "min", "lower", ".4g", 1 / 60),
+    Metric("prepare_s", "making template 2", "min", "lower", ".3g", 1 / 60),
+    Metric("rollback_s", "rollback by the gate", "min", "lower", ".3g", 1 / 60, absent="none"),
+    Metric("downtime_s_mean", "downtime of a machine, mean", "s", "lower", ".4g"),
+    Metric("downtime_s_max", "downtime of a machine, longest", "s", "lower", ".4g"),
+    Metric("degraded_s_mean", "time of a machine beside upgrade I/O, mean", "s", "lower", ".3g"),
+    Metric("capacity_lost_vm_h", "capacity lost", "machine hours", "lower", ".3g"),
+    Metric("unavailable_vms_max", "machines unavailable at once", "machines", "lower", ".4g"),
+    Metric("extra_space_bytes_max", "extra space at its peak", "GiB", "lower", ".3g", 2.0**-30),
+    Metric("upgrade_read_bytes", "bytes read by the upgrade", "GiB", "lower", ".4g", 2.0**-30),
+    Metric("upgrade_written_bytes", "bytes written by the upgrade", "GiB", "lower", ".4g", 2.0**-30),
+    Metric("failed_tries", "tries of steps that failed", "tries", "lower", ".3g"),
+    Metric("damaged_vms", "machines whose data was ruined", "machines", "lower", ".3g"),
+]
+_LIST += [
+    Metric(f"wait_{name}_s_mean", f"wait of a machine for {what}, mean", "s", "lower", ".3g")
+    for name, what in _WAITS.items()
+]
+_LIST += [
+    Metric(f"{name}_vms", f"machines {name.replace('_', ' ')}", "machines", better, ".4g")
+    for name, better in _OUTCOMES.items()
+]
+_LIST += [
+    Metric(f"guest_{phase}_latency_s_{name}", f"{label} of guests {phase} the upgrade", "ms", "lower", ".3g", 1e3)
+    for phase in ("before", "during", "after")
+    for name, label in (("mean", "mean latency"), ("p99", "99th percentile of latency"))
+]
+
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _LIST}
 
 
