@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from placement_sim.errors import InputError as InputError
     from placement_sim.errors import PlacementSimError as PlacementSimError
+    from placement_sim.experiments.any_host import can_lose_any_host as can_lose_any_host
     from placement_sim.experiments.compare import Comparison as Comparison
     from placement_sim.experiments.compare import compare as compare
     from placement_sim.experiments.reliability import reliability as reliability
@@ -30,6 +31,7 @@ _HOMES = {
     "PlacementSimError": "errors",
     "Result": "experiments.result",
     "Scenario": "experiments.scenario",
+    "can_lose_any_host": "experiments.any_host",
     "compare": "experiments.compare",
     "read_trace": "workloads.traces",
     "report": "reporting",
@@ -44,6 +46,7 @@ __all__ = [
     "PlacementSimError",
     "Result",
     "Scenario",
+    "can_lose_any_host",
     "compare",
     "read_trace",
     "reliability",

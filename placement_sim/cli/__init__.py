@@ -38,6 +38,7 @@ for command in (
     catalogue.policies,
 ):
     app.command()(command)
+app.command("host-loss")(reliability.host_loss)
 for trace_command in (traces.info, traces.convert):
     trace_app.command()(trace_command)
 calibrate_app.command("fio")(calibrate.fio)

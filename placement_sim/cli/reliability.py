@@ -1,4 +1,4 @@
-"""Commands about what breaks: `reliability`."""
+"""Commands about what breaks: `reliability`, `host-loss`."""
 
 from __future__ import annotations
 
@@ -32,3 +32,26 @@ def reliability(
     ]
     print_table(["metric", "low", "best", "high", "unit"], cells)
     print(f"95 % intervals over {replications} histories of {years:g} years; mttdl_years by importance sampling.")
+
+
+def host_loss(
+    file: File,
+    after_run: Annotated[bool, typer.Option("--after-run", help="Run it, and ask its maps.")] = False,
+    policy: Annotated[str | None, typer.Option("--policy", help="In place of the scenario's.")] = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether any one host can be lost: nothing without a copy, and room to be whole again."""
+    from placement_sim.experiments.any_host import can_lose_any_host
+    from placement_sim.experiments.scenario import Scenario
+    from placement_sim.units import format_bytes
+
+    found = can_lose_any_host(Scenario.from_toml(file), after_run=after_run, seed=seed, policy=policy)
+    rows = found.table.to_dict("records")
+    if as_json:
+        print_json({"answer": found.answer, "hosts": rows})
+        return
+    sizes = ("lost_bytes", "moved_bytes", "free_bytes")
+    cells = [[row["host"], *(format_bytes(int(row[name])) for name in sizes), row["why"]] for row in rows]
+    print_table(["host", "lost", "to move", "free elsewhere", "why"], cells)
+    print(f"Can any one host be lost? { {True: 'Yes', False: 'No', None: 'Too tight to tell'}[found.answer] }.")

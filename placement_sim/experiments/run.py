@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
+from placement_sim.engine.datapath import DiskEvent, Outcome
+from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_streams
 from placement_sim.experiments.faults import build_events
@@ -13,6 +16,7 @@ from placement_sim.experiments.manifest import manifest
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import Result, make_result
 from placement_sim.experiments.scenario import Scenario
+from placement_sim.model.cluster import Cluster
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
@@ -51,6 +55,35 @@ def run(
     InputError
         A negative seed, an unknown policy or strategy, a strategy without a fleet, or a trace that cannot be read.
     """
+    simulated = simulate_scenario(
+        scenario, seed=seed, policy=policy, strategy=strategy, record_requests=record_requests
+    )
+    workloads = [workload.name for workload in scenario.workloads]
+    made_by = manifest(scenario, simulated.seed, simulated.policy, simulated.strategy)
+    return make_result(simulated.cluster, workloads, simulated.events, simulated.outcome, made_by, simulated.fleet)
+
+
+class Simulated(NamedTuple):
+    """What a simulation was of, and what it gave: the maps are in the outcome, where frames do not show them."""
+
+    seed: int
+    policy: PlacementPolicy
+    strategy: UpgradeStrategy | None
+    cluster: Cluster
+    events: tuple[DiskEvent, ...]
+    outcome: Outcome
+    fleet: tuple[FleetPlan, FleetLog] | None
+
+
+def simulate_scenario(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    policy: str | PlacementPolicy | None = None,
+    strategy: str | UpgradeStrategy | None = None,
+    record_requests: bool = False,
+) -> Simulated:
+    """Build a scenario and simulate it; parameters and errors are those of `run`."""
     from placement_sim.engine.simulate import simulate
     from placement_sim.engine.upgrade import FleetUpgrade
 
@@ -81,7 +114,5 @@ def run(
         stop_at_no_space=scenario.on_no_space == "stop",
         record_requests=record_requests,
     )
-    workloads = [workload.name for workload in scenario.workloads]
-    made_by = manifest(scenario, seed, chosen, way)
     fleet = None if upgrade is None else (upgrade.plan, upgrade.close())
-    return make_result(cluster, workloads, events, outcome, made_by, fleet)
+    return Simulated(seed, chosen, way, cluster, events, outcome, fleet)
