@@ -140,5 +140,5 @@ def test_a_trace_device_can_be_numbered_and_scaled(tmp_path: Path) -> None:
     scenario = Scenario.from_text(text, folder=tmp_path)
     [chunk] = build_streams(scenario, 1)[0].requests
     assert chunk.offset_bytes.tolist() == [1048064 * 64]
-    with pytest.raises(InputError, match="device number 7"):
+    with pytest.raises(InputError, match="device 7"):
         build_streams(Scenario.from_text(text.replace("device = 1", "device = 7"), folder=tmp_path), 1)

@@ -44,6 +44,7 @@ for trace_command in (traces.info, traces.convert):
 calibrate_app.command("fio")(calibrate.fio)
 import_app.command("ceph-osd-df")(imports.ceph_osd_df)
 import_app.command("disks-csv")(imports.disks_csv)
+import_app.command("trace")(traces.import_trace)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,6 +35,7 @@ def run(
     """Run a scenario once."""
     from placement_sim.experiments.run import run as run_scenario
     from placement_sim.experiments.scenario import Scenario
+    from placement_sim.experiments.traced import trace_notes
 
     own = load_plugin(plugin)
     chosen: str | PlacementPolicy | None = None if policy is None else own.get(policy, policy)
@@ -45,6 +46,8 @@ def run(
         print_json({"summary": dict(result.summary), "manifest": result.manifest})
         return
     print_table(["metric", "value"], [[str(name), f"{value:.6g}"] for name, value in result.summary.items()])
+    for note in trace_notes(result.manifest["traces"]):
+        print(f"Note: {note}")
     print("This is a single run: compare gives intervals.")
 
 

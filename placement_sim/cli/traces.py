@@ -1,4 +1,4 @@
-"""Commands about recorded traces: `trace info`, `trace convert`."""
+"""Commands about recorded traces: `trace info`, `trace convert`, `import trace`."""
 
 from __future__ import annotations
 
@@ -71,3 +71,25 @@ def convert(
         print_json(done)
     else:
         print_table(["", "value"], [[name, str(value) if value != {} else "none"] for name, value in done.items()])
+
+
+def import_trace(
+    file: TraceFile,
+    out: Annotated[str, typer.Option("--out", help="Scenario to write, TOML.")],
+    each_device: Annotated[bool, typer.Option("--each-device", help="An object a device.")] = False,
+    device: Device = None,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Scenario whose disks it takes.")] = None,
+    format: Format = None,
+    time_unit: TimeUnit = None,
+    on_bad_row: OnBadRow = "error",
+    window: Window = None,
+) -> None:
+    """Make a scenario of a trace."""
+    from placement_sim.experiments.scenario import Scenario
+    from placement_sim.experiments.trace_import import import_trace as make
+
+    disks = None if cluster is None else Scenario.from_toml(cluster)
+    trace = _open(file, format, time_unit, on_bad_row, window)
+    for note in make(trace, out, each_device=each_device, device=device, cluster=disks).notes:
+        print(note)
+    print(f"Written: {out}")

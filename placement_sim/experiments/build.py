@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 from placement_sim.engine.datapath import Stream
 from placement_sim.errors import InputError
-from placement_sim.experiments.parts import DiskSpec, SyntheticSpec, TraceSpec, WorkloadSpec
+from placement_sim.experiments.parts import DiskSpec, SyntheticSpec, WorkloadSpec
 from placement_sim.experiments.scenario import Scenario
+from placement_sim.experiments.traced import open_traces, replayed
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
 from placement_sim.workloads.requests import Requests
 from placement_sim.workloads.synthetic import synthetic_requests
-from placement_sim.workloads.traces import Trace, open_trace, trace_requests
+from placement_sim.workloads.traces import Trace
 
 TIB = 2**40
 WEIGHT_ONE = 0x10000
@@ -64,16 +64,17 @@ def _disk(spec: DiskSpec, name: str, host_index: int) -> Disk:
     )
 
 
-def build_streams(scenario: Scenario, seed: int) -> list[Stream]:
-    """Make one lazy stream a workload; a trace is opened here, so that a bad one fails early."""
-    return [_stream(scenario, workload, seed) for workload in scenario.workloads]
+def build_streams(scenario: Scenario, seed: int, traces: Mapping[str, Trace] | None = None) -> list[Stream]:
+    """Make one lazy stream a workload; `traces` are those of ``open_traces``, opened here where not given."""
+    traces = open_traces(scenario) if traces is None else traces
+    return [_stream(scenario, workload, seed, traces.get(workload.name)) for workload in scenario.workloads]
 
 
-def _stream(scenario: Scenario, workload: WorkloadSpec, seed: int) -> Stream:
+def _stream(scenario: Scenario, workload: WorkloadSpec, seed: int, trace: Trace | None) -> Stream:
     index = [thing.name for thing in scenario.objects].index(workload.object)
     size = scenario.objects[index].size
-    if workload.trace is not None:
-        return Stream(workload.name, index, _traced(workload.trace, scenario, size))
+    if workload.trace is not None and trace is not None:
+        return Stream(workload.name, index, replayed(trace, workload.trace, size))
     drawn = workload.synthetic
     assert drawn is not None
     outstanding = drawn.closed.outstanding if drawn.closed else 0
@@ -94,36 +95,3 @@ def _drawn(drawn: SyntheticSpec, name: str, seed: int, size: int) -> Iterator[Re
         )
     except ValueError as error:
         raise InputError(f"workload {name!r}", str(error), "mend the workload") from None
-
-
-def trace_path(scenario: Scenario, trace: TraceSpec) -> Path:
-    """Give the path of a trace file, which a scenario names relative to itself."""
-    return scenario.folder / trace.file
-
-
-def _traced(spec: TraceSpec, scenario: Scenario, size: int) -> Iterator[Requests]:
-    trace = open_trace(trace_path(scenario, spec), spec.format)
-    span, devices = _look_through(trace) if spec.addresses == "scale" or isinstance(spec.device, int) else (1, [])
-    device = spec.device
-    if isinstance(device, int):
-        if not 0 <= device < len(devices):
-            cure = f"give 0 to {len(devices) - 1}, or a name"
-            raise InputError(trace.name, f"there is no device number {device}", cure)
-        device = devices[device]
-    return trace_requests(
-        trace,
-        speed_up=spec.speed_up,
-        start_s=spec.start / 1e9,
-        end_s=None if spec.end is None else spec.end / 1e9,
-        limit=spec.limit,
-        object_bytes=size,
-        addresses=spec.addresses,
-        device=device,
-        address_span_bytes=span if spec.addresses == "scale" else None,
-    )
-
-
-def _look_through(trace: Trace) -> tuple[int, list[str]]:
-    """Read a whole trace for its address range, which scaling needs, and its devices."""
-    span = max(int((chunk.offset_bytes + chunk.size_bytes).max()) for chunk in trace.chunks())
-    return span, list(trace.devices)

@@ -22,6 +22,7 @@ from placement_sim.experiments.result import load_frames, save_frames
 from placement_sim.experiments.run import resolve_policy, run
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.statistics import Interval, paired_difference, t_interval
+from placement_sim.experiments.traced import trace_notes
 from placement_sim.policies import POLICIES
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import stream_key
@@ -143,19 +144,20 @@ def compare(
     if strategies is not None:
         shared["strategies"] = [manifests[name]["strategy"] for name in names]
         del shared["strategy"]
+    said = (*notes(scenario), *trace_notes(shared["traces"]))
     shared |= {
         "seed": seed,
         "replications": replications,
         "baseline": baseline,
         "policies": [manifests[name]["policy"] for name in names],
-        "notes": list(notes(scenario)),
+        "notes": list(said),
     }
     return Comparison(
         estimate_table(runs, names),
         difference_table(runs, names, baseline),
         runs,
         shared,
-        notes(scenario),
+        said,
         _added_up(made.latencies, names),
         pd.concat(made.timelines, ignore_index=True),
     )

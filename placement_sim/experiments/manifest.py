@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from placement_sim.engine.histogram import METHOD
-from placement_sim.experiments.build import trace_path
 from placement_sim.experiments.scenario import Scenario
+from placement_sim.experiments.traced import trace_path
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
 

@@ -25,6 +25,7 @@ from placement_sim.policies import POLICIES
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.units import parse_bandwidth, parse_bytes, parse_duration_ns
 from placement_sim.workloads import synthetic
+from placement_sim.workloads.traces.trace import WINDOW_REQUESTS
 
 ADDRESS_LAWS: dict[str, Callable[..., Any]] = {
     "uniform": synthetic.UniformAddresses,
@@ -227,14 +228,21 @@ class ObjectSpec(Part):
 
 
 class TraceSpec(Part):
-    """A recorded trace as a workload; `file` is relative to the scenario file."""
+    """A recorded trace as a workload; `file` is relative to the scenario file.
+
+    `address_span` saves the pass over the trace that scaling else needs; `sort_window` is in rows.
+    """
 
     file: Name
     format: str | None = None
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    on_bad_row: Literal["error", "skip"] = "error"
+    sort_window: int = Field(default=WINDOW_REQUESTS, ge=1)
     speed_up: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     start: DurationNs = 0
     end: DurationNs | None = None
     addresses: Literal["as_is", "wrap", "scale"] = "as_is"
+    address_span: Annotated[Bytes, Field(gt=0)] | None = None
     device: str | int | None = None
     limit: int | None = Field(default=None, ge=1)
 

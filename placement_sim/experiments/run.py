@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from placement_sim.engine.datapath import DiskEvent, Outcome
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
@@ -17,6 +17,7 @@ from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import Result, make_result
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import Cluster
+from placement_sim.experiments.traced import open_traces, trace_counts
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
@@ -60,6 +61,7 @@ def run(
     )
     workloads = [workload.name for workload in scenario.workloads]
     made_by = manifest(scenario, simulated.seed, simulated.policy, simulated.strategy)
+    made_by |= {"traces": simulated.traces}
     return make_result(simulated.cluster, workloads, simulated.events, simulated.outcome, made_by, simulated.fleet)
 
 
@@ -73,6 +75,7 @@ class Simulated(NamedTuple):
     events: tuple[DiskEvent, ...]
     outcome: Outcome
     fleet: tuple[FleetPlan, FleetLog] | None
+    traces: dict[str, dict[str, Any]]  # what was left out of each workload's trace
 
 
 def simulate_scenario(
@@ -101,9 +104,10 @@ def simulate_scenario(
         upgrade = FleetUpgrade(built.plan)
     elif strategy is not None:
         raise InputError("strategy", "the scenario has no fleet to upgrade", "add a [fleet] to it")
+    traces = open_traces(scenario)
     outcome = simulate(
         cluster,
-        build_streams(scenario, seed),
+        build_streams(scenario, seed, traces),
         chosen,
         seed=seed,
         horizon_ns=scenario.horizon,
@@ -115,4 +119,4 @@ def simulate_scenario(
         record_requests=record_requests,
     )
     fleet = None if upgrade is None else (upgrade.plan, upgrade.close())
-    return Simulated(seed, chosen, way, cluster, events, outcome, fleet)
+    return Simulated(seed, chosen, way, cluster, events, outcome, fleet, trace_counts(traces))

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.errors import InputError
-from placement_sim.experiments.build import trace_path
 from placement_sim.experiments.digest import summary_digest
 from placement_sim.experiments.manifest import code_digest, file_digest, policy_identity, versions
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.parts import data_folder
 from placement_sim.experiments.run import run
 from placement_sim.experiments.scenario import Scenario
+from placement_sim.experiments.traced import trace_path
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 

@@ -89,9 +89,35 @@ def _stream(
             break
     if not found:
         if device is not None and not 0 <= _number(trace, device) < len(trace.devices):
-            problem = f"device {device!r} is not among those read: {', '.join(trace.devices[:20])}"
-            raise TraceError(trace.name, problem, "name one of its devices")
+            raise _no_such_device(trace, device)
         raise TraceError(trace.name, "no request lies in the time window", "widen start_s and end_s")
+
+
+def trace_span_bytes(trace: Trace, device: str | int | None = None) -> int:
+    """Read a whole trace for the end of its address range, of all devices or of one.
+
+    Raises
+    ------
+    TraceError
+        There is no such device, the trace is bad, or it is a pipe, which cannot be read again afterwards.
+    """
+    if trace.source.once:
+        raise TraceError(trace.name, "scaling reads a trace twice, and a pipe can be read only once",
+                         "state the address range or save the trace to a file")  # fmt: skip
+    span = 0
+    for chunk in trace.chunks():
+        end = chunk.offset_bytes + chunk.size_bytes
+        mine = end if device is None else end[chunk.device == _number(trace, device)]
+        span = max(span, int(mine.max(initial=0)))
+    if not span:
+        raise _no_such_device(trace, device)
+    return span
+
+
+def _no_such_device(trace: Trace, device: str | int | None) -> TraceError:
+    problem = f"device {device!r} is not among those read: {', '.join(trace.devices[:20])}"
+    cure = f"give 0 to {len(trace.devices) - 1}" if isinstance(device, int) else "name one of its devices"
+    return TraceError(trace.name, problem, cure)
 
 
 def _number(trace: Trace, device: str | int) -> int:

@@ -1,0 +1,77 @@
+"""Traces that drive a run: opened early, replayed on their objects, and what was left out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from placement_sim.experiments.parts import TraceSpec
+from placement_sim.experiments.scenario import Scenario
+from placement_sim.workloads.requests import Requests
+from placement_sim.workloads.traces import Trace, open_trace, trace_requests, trace_span_bytes
+
+NS_PER_S = 1e9
+
+
+def trace_path(scenario: Scenario, spec: TraceSpec) -> Path:
+    """Give the path of a trace file, which a scenario names relative to itself."""
+    return scenario.folder / spec.file
+
+
+def open_traces(scenario: Scenario) -> dict[str, Trace]:
+    """Open the trace of every recorded workload, by the workload's name, so that a bad one fails early."""
+    return {
+        workload.name: open_trace(
+            trace_path(scenario, workload.trace),
+            workload.trace.format,
+            workload.trace.time_unit,
+            on_bad_row=workload.trace.on_bad_row,
+            window_requests=workload.trace.sort_window,
+        )
+        for workload in scenario.workloads
+        if workload.trace is not None
+    }
+
+
+def replayed(trace: Trace, spec: TraceSpec, object_bytes: int) -> Iterator[Requests]:
+    """Give the requests of a trace as its workload wants them.
+
+    Scaling needs the address range: where the scenario does not state it, the trace is read once more for it.
+    """
+    span = spec.address_span
+    if spec.addresses == "scale" and span is None:
+        span = trace_span_bytes(trace, spec.device)
+    return trace_requests(
+        trace,
+        speed_up=spec.speed_up,
+        start_s=spec.start / NS_PER_S,
+        end_s=None if spec.end is None else spec.end / NS_PER_S,
+        limit=spec.limit,
+        object_bytes=object_bytes,
+        addresses=spec.addresses,
+        device=spec.device,
+        address_span_bytes=span if spec.addresses == "scale" else None,
+    )
+
+
+def trace_counts(traces: Mapping[str, Trace]) -> dict[str, dict[str, Any]]:
+    """Say of each workload's trace what was left out of it, up to where the run had read it."""
+    return {
+        name: {
+            "format": trace.format,
+            "skipped_rows": trace.skipped_rows,
+            "other_operations": dict(sorted(trace.other_operations.items())),
+            "notes": list(trace.notes),
+        }
+        for name, trace in traces.items()
+    }
+
+
+def trace_notes(counts: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Say in a sentence each which workloads lack rows of their trace."""
+    return tuple(
+        f"Workload {name!r}: {count['skipped_rows']} bad rows of its trace were skipped and are missing here."
+        for name, count in counts.items()
+        if count["skipped_rows"]
+    )
