@@ -22,8 +22,8 @@ from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
 from placement_sim.model.service import Exponential, service_time_ns
 from placement_sim.policies import make_policy
 from placement_sim.randomness import draw, mix, stream_key
+from placement_sim.workloads import Poisson, ZipfAddresses, synthetic_requests
 from placement_sim.workloads.requests import WRITE, Requests
-from placement_sim.workloads.synthetic import Poisson, ZipfAddresses, synthetic_requests
 
 DISKS = 16
 OBJECT_BYTES = 1 << 34

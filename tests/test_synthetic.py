@@ -11,18 +11,15 @@ import pytest
 
 from placement_sim.randomness import stream_key
 from placement_sim.workloads import ADDRESSES, ARRIVALS, THINK, Requests, synthetic_requests
-from placement_sim.workloads.synthetic import (
-    ExponentialThink,
-    FixedRate,
-    FixedThink,
+from placement_sim.workloads.addresses import (
     HotColdAddresses,
-    OnOff,
-    Poisson,
     SequentialAddresses,
     UniformAddresses,
     ZipfAddresses,
+    ZipfRunAddresses,
     scatter,
 )
+from placement_sim.workloads.arrivals import ExponentialThink, FixedRate, FixedThink, OnOff, Poisson, Renewal
 
 SIGMAS = 4.5
 BASE = {
@@ -37,7 +34,14 @@ BASE = {
     "arrivals": Poisson(1000.0),
 }
 FIELDS = ("time_ns", "kind", "offset_bytes", "size_bytes", "device")
-LAWS = [UniformAddresses(), ZipfAddresses(0.9), SequentialAddresses(), HotColdAddresses(0.1, 0.9)]
+GAPS = Renewal(1000.0, (0.0, 0.5, 0.99, 1.0), (0.0, 1e-6, 1e-3, 0.5))
+LAWS = [
+    UniformAddresses(),
+    ZipfAddresses(0.9),
+    SequentialAddresses(),
+    HotColdAddresses(0.1, 0.9),
+    ZipfRunAddresses(0.9, 0.6, 16384),
+]
 
 
 def collect(**changes: object) -> Requests:
@@ -51,7 +55,7 @@ def assert_share(hits: np.ndarray, expected: float) -> None:
 
 
 @pytest.mark.parametrize("addresses", LAWS)
-@pytest.mark.parametrize("arrivals", [Poisson(1000.0), FixedRate(777.0), OnOff(5000.0, 0.1, 0.3), None])
+@pytest.mark.parametrize("arrivals", [Poisson(1000.0), FixedRate(777.0), OnOff(5000.0, 0.1, 0.3), GAPS, None])
 def test_the_chunk_size_shows_nowhere(addresses: object, arrivals: object) -> None:
     whole = collect(addresses=addresses, arrivals=arrivals, count=3000)
     for size in (1, 7, 1024):
@@ -148,6 +152,26 @@ def test_zipf_beyond_the_table(exponent: float) -> None:
         assert_share(rank[got.offset_bytes // 4096] < edge, weights[edge - 1] / weights[-1])
 
 
+def test_renewal_has_its_distribution_and_rate() -> None:
+    gaps = np.diff(collect(arrivals=GAPS, count=200_000).time_ns) / 1e9
+    mean = 0.5 * 0.5e-6 + 0.49 * 0.5005e-3 + 0.01 * 0.2505  # of the law before it is scaled to 1000 a second
+    assert_share(gaps > 1e-6 * (1e-3 / mean), 0.5)
+    assert_share(gaps > 1e-3 * (1e-3 / mean), 0.01)
+    # E[g**2] of a piece from a to b is (a**2 + a * b + b**2) / 3
+    square = (0.5 * 1e-12 + 0.49 * (1e-12 + 1e-9 + 1e-6) + 0.01 * (1e-6 + 5e-4 + 0.25)) / 3 * (1e-3 / mean) ** 2
+    assert abs(gaps.mean() - 1e-3) <= SIGMAS * math.sqrt((square - 1e-6) / len(gaps))
+
+
+def test_runs_go_on_with_their_share_and_jump_by_popularity() -> None:
+    law = ZipfRunAddresses(1.0, 0.6, 16 * 4096)
+    got = collect(sizes=[(4096, 1.0)], object_bytes=2**34, addresses=law)
+    goes_on = np.diff(got.offset_bytes) == 4096
+    assert_share(goes_on, 0.6)
+    jumps = got.offset_bytes[np.append(True, ~goes_on)] // (16 * 4096)
+    extents = 2**34 // (16 * 4096)
+    assert_share(jumps == np.bincount(jumps).argmax(), 1 / (1 / np.arange(1, extents + 1)).sum())
+
+
 @pytest.mark.parametrize("slots", [1, 2, 3, 64, 1000])
 def test_scatter_is_a_permutation(slots: int) -> None:
     assert np.array_equal(np.sort(scatter(np.arange(slots), slots, 99)), np.arange(slots))
@@ -182,12 +206,15 @@ def test_faults_show_at_the_call(change: dict[str, object]) -> None:
     ("law", "arguments"),
     [
         (ARRIVALS["poisson"], (0.0,)),
-        (ARRIVALS["on-off"], (1.0, 0.0, 1.0)),
+        (ARRIVALS["on_off"], (1.0, 0.0, 1.0)),
+        (ARRIVALS["renewal"], (1.0, (0.0, 0.5), (0.0, 1.0))),
+        (ARRIVALS["renewal"], (1.0, (0.0, 1.0), (1.0, 0.5))),
+        (ADDRESSES["zipf_runs"], (1.0, 1.5, 4096)),
         (THINK["fixed"], (-1.0,)),
         (ADDRESSES["zipf"], (math.nan,)),
-        (ADDRESSES["hot-cold"], (0.5, 1.1)),
+        (ADDRESSES["hot_cold"], (0.5, 1.1)),
     ],
 )
 def test_laws_refuse_what_cannot_be(law: type, arguments: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="must"):
         law(*arguments)

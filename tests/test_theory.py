@@ -14,7 +14,7 @@ from placement_sim.engine.simulate import simulate
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
 from placement_sim.model.service import Deterministic, Exponential, Uniform
 from placement_sim.policies import make_policy
-from placement_sim.workloads.synthetic import ExponentialThink, Poisson, SequentialAddresses, synthetic_requests
+from placement_sim.workloads import ExponentialThink, Poisson, SequentialAddresses, synthetic_requests
 
 MS = 1_000_000
 BLOCK = 4096

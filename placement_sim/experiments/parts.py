@@ -24,24 +24,8 @@ from placement_sim.model.service import SERVICE_MODELS, ServiceModel
 from placement_sim.policies import POLICIES
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.units import parse_bandwidth, parse_bytes, parse_duration_ns
-from placement_sim.workloads import synthetic
+from placement_sim.workloads import ADDRESSES, ARRIVALS, THINK
 from placement_sim.workloads.traces.trace import WINDOW_REQUESTS
-
-ADDRESS_LAWS: dict[str, Callable[..., Any]] = {
-    "uniform": synthetic.UniformAddresses,
-    "zipf": synthetic.ZipfAddresses,
-    "sequential": synthetic.SequentialAddresses,
-    "hot_cold": synthetic.HotColdAddresses,
-}
-ARRIVAL_LAWS: dict[str, Callable[..., Any]] = {
-    "poisson": synthetic.Poisson,
-    "fixed": synthetic.FixedRate,
-    "on_off": synthetic.OnOff,
-}
-THINK_LAWS: dict[str, Callable[..., Any]] = {
-    "fixed": synthetic.FixedThink,
-    "exponential": synthetic.ExponentialThink,
-}
 
 DEVICE_KEYS = ("source", "assumptions", "kind", "channels", "parameters")
 
@@ -289,9 +273,9 @@ class SyntheticSpec(Part):
         """Build the laws of addresses, arrivals and think time, None where not given."""
         think = self.closed.think if self.closed else None
         return {
-            "addresses": self.addresses.make("addresses", ADDRESS_LAWS),
-            "arrivals": self.arrivals.make("arrivals", ARRIVAL_LAWS) if self.arrivals else None,
-            "think": think.make("closed.think", THINK_LAWS) if think else None,
+            "addresses": self.addresses.make("addresses", ADDRESSES),
+            "arrivals": self.arrivals.make("arrivals", ARRIVALS) if self.arrivals else None,
+            "think": think.make("closed.think", THINK) if think else None,
         }
 
     @property
