@@ -16,8 +16,8 @@ from placement_sim.experiments.manifest import manifest
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import Result, make_result
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.model.cluster import Cluster
 from placement_sim.experiments.traced import open_traces, trace_counts
+from placement_sim.model.cluster import Cluster
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
