@@ -21,7 +21,7 @@ from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import load_frames, save_frames
 from placement_sim.experiments.run import resolve_policy, run
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.experiments.statistics import Interval, paired_difference, t_interval
+from placement_sim.experiments.statistics import Interval, holm, paired_difference, t_interval
 from placement_sim.experiments.traced import trace_notes
 from placement_sim.policies import POLICIES
 from placement_sim.policies.interface import PlacementPolicy
@@ -53,7 +53,8 @@ class Comparison:
     differences
         policy, baseline, metric, low, best, high of policy minus baseline; runs (pairs);
         variance_reduction (share of the variance that pairing removed) and
-        variance_reduction_factor (how many times as many unpaired runs it would take).
+        variance_reduction_factor (how many times as many unpaired runs it would take);
+        p_holm (p-value of no difference, adjusted after Holm over the policies of a metric).
     runs
         policy, replication, seed and a column a metric.
     notes
@@ -273,7 +274,7 @@ def estimate_table(runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def difference_table(runs: pd.DataFrame, names: Sequence[str], baseline: str) -> pd.DataFrame:
     """Give policy minus baseline over the replications in which both have a value."""
     columns = ["policy", "baseline", "metric", "low", "best", "high", "runs"]
-    columns += ["variance_reduction", "variance_reduction_factor"]
+    columns += ["variance_reduction", "variance_reduction_factor", "p_holm"]
     rows = []
     base = runs[runs["policy"] == baseline]
     for name in names:
@@ -281,10 +282,13 @@ def difference_table(runs: pd.DataFrame, names: Sequence[str], baseline: str) ->
         for metric in _metrics(runs) if name != baseline else ():
             a, b = mine[metric].to_numpy(dtype=np.float64), base[metric].to_numpy(dtype=np.float64)
             both = np.isfinite(a) & np.isfinite(b)
-            bounds, factor = NOTHING, math.nan
+            bounds, factor, p_value = NOTHING, math.nan, math.nan
             if both.any():
                 found = paired_difference(a[both], b[both])
-                bounds, factor = _bounds(found.interval), found.variance_reduction
+                bounds, factor, p_value = _bounds(found.interval), found.variance_reduction, found.p_value
             share = 1 - 1 / factor if factor > 0 else math.nan
-            rows.append((name, baseline, metric, *bounds.values(), int(both.sum()), share, factor))
-    return pd.DataFrame(rows, columns=columns)
+            rows.append((name, baseline, metric, *bounds.values(), int(both.sum()), share, factor, p_value))
+    frame = pd.DataFrame(rows, columns=columns)
+    for _, p_values in frame["p_holm"].dropna().groupby(frame["metric"]):
+        frame.loc[p_values.index, "p_holm"] = holm(p_values.to_numpy(float))
+    return frame

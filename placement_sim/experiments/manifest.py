@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import platform
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from placement_sim.engine.histogram import METHOD
+from placement_sim.experiments.code_identity import UnidentifiedError, function_digest
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.traced import trace_path
 from placement_sim.policies.interface import PlacementPolicy
@@ -18,6 +18,7 @@ from placement_sim.upgrades import UpgradeStrategy
 
 FORMAT = 1
 LIBRARIES = ("placement_sim", "numpy", "pandas", "simpy", "numba", "pyarrow")
+UNKNOWN = "unknown"
 MODEL_FOLDERS = ("model", "policies", "workloads", "upgrades", "engine", "experiments")
 
 
@@ -40,6 +41,11 @@ def manifest(
 
 def versions() -> dict[str, str]:
     """Give the versions of Python and of the libraries that numbers depend on."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -51,9 +57,10 @@ def versions() -> dict[str, str]:
 
 @cache
 def code_digest() -> str:
-    """Digest the sources that decide numbers; text and pictures of reports do not count."""
+    """Digest the sources that decide numbers; studies, which only arrange runs, and reports do not count."""
     package = Path(__file__).resolve().parents[1]
     paths = [path for folder in MODEL_FOLDERS for path in (package / folder).rglob("*.py")]
+    paths = [path for path in paths if path.parent.name != "studies"]
     digest = hashlib.sha256()
     for path in sorted([*paths, *package.glob("*.py")]):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0")
@@ -68,7 +75,13 @@ def trace_digests(scenario: Scenario) -> dict[str, str]:
 
 
 def file_digest(path: Path) -> str:
-    """Digest a file of any size."""
+    """Digest a file of any size; read again only after a change of its size or time."""
+    status = path.stat()
+    return _file_digest(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _file_digest(path: Path, size_bytes: int, time_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -79,9 +92,9 @@ def strategy_identity(strategy: UpgradeStrategy) -> dict[str, Any]:
 
 
 def policy_identity(policy: PlacementPolicy) -> dict[str, Any]:
-    """Name a policy, its parameters, and the digest of its rule's source where there is one."""
+    """Name a policy, its parameters, and the digest of its rule."""
     try:
-        source = hashlib.sha256(inspect.getsource(policy.choose).encode()).hexdigest()
-    except (OSError, TypeError):
-        source = "unknown"
-    return {"name": policy.name, "parameters": dict(policy.parameters), "choose_sha256": source}
+        rule = function_digest((policy.choose, policy.state_size, policy.needs_map))
+    except UnidentifiedError:
+        rule = UNKNOWN
+    return {"name": policy.name, "parameters": dict(policy.parameters), "rule_sha256": rule}

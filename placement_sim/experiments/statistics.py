@@ -78,6 +78,26 @@ def t_interval(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     return Interval(best - half_width, best, best + half_width)
 
 
+def t_half_widths(deviations: npt.ArrayLike, counts: npt.ArrayLike, confidence: float = 0.95) -> Floats:
+    """Give half the widths of many t intervals at once: infinite for one value, nan for none.
+
+    Parameters
+    ----------
+    deviations, counts
+        Standard deviations (divisor n - 1) and numbers of values, same shape.
+
+    Examples
+    --------
+    >>> t_half_widths([1.0, 0.0], [3, 1]).round(3).tolist()
+    [2.484, inf]
+    """
+    _check_confidence(confidence)
+    deviation, count = np.asarray(deviations, dtype=np.float64), np.asarray(counts)
+    many = np.maximum(count, 2)
+    half: Floats = stats.t.ppf((1 + confidence) / 2, many - 1) * deviation / np.sqrt(many)
+    return np.where(count > 1, half, np.where(count == 1, np.inf, np.nan))
+
+
 def bootstrap_interval(
     values: npt.ArrayLike,
     rng: np.random.Generator,
@@ -127,11 +147,13 @@ class PairedDifference:
 
     ``variance_reduction`` is ``(var a + var b) / var(a - b)``: how many times as many
     independent runs the same precision would take. It is nan where it is 0 / 0 or where
-    there is one pair only.
+    there is one pair only. ``p_value`` is that of the two-sided t test of no difference, nan
+    for one pair; where the differences have no variance it is 1 for none and 0 for some.
     """
 
     interval: Interval
     variance_reduction: float
+    p_value: float
 
 
 def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, confidence: float = 0.95) -> PairedDifference:
@@ -161,12 +183,14 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, confidence: float = 0.
     difference = left - right
     interval = t_interval(difference, confidence)
     if len(difference) == 1:
-        return PairedDifference(interval, math.nan)
+        return PairedDifference(interval, math.nan, math.nan)
     unpaired = float(left.var(ddof=1) + right.var(ddof=1))
     paired = float(difference.var(ddof=1))
     if paired == 0.0:
-        return PairedDifference(interval, math.inf if unpaired > 0.0 else math.nan)
-    return PairedDifference(interval, unpaired / paired)
+        return PairedDifference(interval, math.inf if unpaired > 0.0 else math.nan, float(interval.best == 0.0))
+    statistic = abs(interval.best) / math.sqrt(paired / len(difference))
+    p_value = 2 * float(stats.t.sf(statistic, len(difference) - 1))
+    return PairedDifference(interval, unpaired / paired, p_value)
 
 
 def batch_means(values: npt.ArrayLike, batch_count: int) -> Floats:

@@ -1,0 +1,117 @@
+"""Local processes: one loky executor of one worker for each slot.
+
+So a worker that dies takes no other run with it, and it is certain which run it had. One that hangs past the
+limit is killed alone. A worker ends by itself when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from typing import Any, NamedTuple
+
+from loky import ProcessPoolExecutor, cpu_count
+
+from placement_sim.experiments.studies.task import Answer, Task, execute
+from placement_sim.experiments.studies.workers import Finished
+
+WATCH_S = 0.5  # how often a worker looks whether its parent lives
+
+
+class _Slot(NamedTuple):
+    executor: Any
+    task: Task
+    started_s: float
+
+
+class LocalWorkers:
+    """Processes on this machine.
+
+    Parameters
+    ----------
+    count
+        How many; None is one for each processor.
+    limit_s
+        Seconds that a run may take; None is no limit.
+    memory_bytes
+        Private memory that a worker may use; beyond it a run fails with MemoryError (Linux; elsewhere
+        there is no limit).
+    """
+
+    def __init__(self, count: int | None = None, limit_s: float | None = None, memory_bytes: int | None = None) -> None:
+        self.slots = count or cpu_count()
+        self._limit_s = limit_s
+        self._memory_bytes = memory_bytes
+        self._idle: list[Any] = []
+        self._busy: dict[Future[Answer], _Slot] = {}
+
+    def _executor(self) -> Any:
+        if self._idle:
+            return self._idle.pop()
+        return ProcessPoolExecutor(1, initializer=_begin, initargs=(os.getpid(), self._memory_bytes))
+
+    def submit(self, task: Task) -> None:
+        """Start a task on a worker that is idle, or on a new one."""
+        executor = self._executor()
+        self._busy[executor.submit(execute, task)] = _Slot(executor, task, time.monotonic())
+
+    def wait(self, timeout_s: float) -> Finished:
+        """Give what has finished, what has died and what has taken too long."""
+        wait(list(self._busy), timeout=timeout_s, return_when=FIRST_COMPLETED)
+        now = time.monotonic()
+        found: Finished = []
+        for future, slot in list(self._busy.items()):
+            if future.done():
+                found.append((slot.task, self._harvest(future, slot)))
+            elif self._limit_s is not None and now - slot.started_s > self._limit_s:
+                _kill(slot.executor)
+                found.append((slot.task, Answer(None, f"took longer than {self._limit_s:g} s", lost=True)))
+            else:
+                continue
+            del self._busy[future]
+        return found
+
+    def _harvest(self, future: Future[Answer], slot: _Slot) -> Answer:
+        try:
+            answer = future.result()
+        except BrokenExecutor as error:
+            _kill(slot.executor)
+            reason = next((line for line in str(error).splitlines() if "SIG" in line or "EXIT" in line), "").strip()
+            return Answer(None, f"the worker died {reason}".strip(), lost=True)
+        except Exception as error:  # a task that cannot be sent, for example
+            _kill(slot.executor)
+            return Answer(None, f"{type(error).__name__}: {error}")
+        if answer.lost:  # out of memory: what the process still holds is not known
+            _kill(slot.executor)
+        else:
+            self._idle.append(slot.executor)
+        return answer
+
+    def close(self) -> None:
+        """Kill all workers."""
+        for executor in [*self._idle, *(slot.executor for slot in self._busy.values())]:
+            _kill(executor)
+        self._idle, self._busy = [], {}
+
+
+def _kill(executor: Any) -> None:
+    executor.shutdown(wait=True, kill_workers=True)
+
+
+def _begin(parent: int, memory_bytes: int | None) -> None:
+    """Prepare a worker: Ctrl-C is the parent's to handle, and no worker outlives its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if memory_bytes is not None and hasattr(os, "sched_getaffinity"):  # Linux: only there RLIMIT_DATA counts mappings
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(1)
