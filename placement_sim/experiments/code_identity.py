@@ -100,7 +100,9 @@ def _from_library(value: Any) -> bool:
     """Tell whether it lies in an installed library, the standard one or this package."""
     home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
     top = (home or "builtins").partition(".")[0]
-    if top in (OWN_PACKAGE, "builtins") or top in sys.stdlib_module_names - {"__main__"}:
+    if top == "__main__":  # a notebook or a script, even where a library's program runs it
+        return False
+    if top in (OWN_PACKAGE, "builtins") or top in sys.stdlib_module_names:
         return True
     file = getattr(sys.modules.get(top), "__file__", None) or ""
     return "site-packages" in file or "dist-packages" in file

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from placement_sim.errors import InputError
-from placement_sim.experiments.studies.task import Answer, Task, execute
+from placement_sim.experiments.studies.task import Answer, Task, execute, ready
 from placement_sim.experiments.studies.workers import Finished
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class DaskWorkers:
         except TimeoutError:
             self.close()
             raise InputError(f"dask {cluster}", "no worker is there", "start some with `dask worker ADDRESS`") from None
+        self._client.run(ready)
 
     @property
     def slots(self) -> int:
@@ -98,6 +99,7 @@ class DaskWorkers:
         future.cancel(force=True)
         if homes:
             self._client.restart_workers(homes, raise_for_error=False)
+            self._client.run(ready)
 
     def close(self) -> None:
         """Cancel what is under way; a client that was handed in stays open."""

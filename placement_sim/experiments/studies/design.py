@@ -13,7 +13,7 @@ from pydantic import Field
 from placement_sim.experiments.misfit import MisfitError
 from placement_sim.experiments.parts import Part
 from placement_sim.experiments.studies.factors import Factor, label
-from placement_sim.randomness import generator
+from placement_sim.randomness import stream_key
 
 Rows = list[tuple[Any, ...]]
 
@@ -95,14 +95,14 @@ def _filled(sample: Callable[[int, int, int], npt.NDArray[np.float64]]) -> Calla
 def _latin_hypercube(factors: int, points: int, seed: int) -> npt.NDArray[np.float64]:
     from scipy.stats import qmc
 
-    drawn: npt.NDArray[np.float64] = qmc.LatinHypercube(factors, rng=generator(seed, "design", "lhs")).random(points)
+    drawn: npt.NDArray[np.float64] = qmc.LatinHypercube(factors, rng=stream_key(seed, "design", "lhs")).random(points)
     return drawn
 
 
 def _sobol(factors: int, points: int, seed: int) -> npt.NDArray[np.float64]:
     from scipy.stats import qmc
 
-    engine = qmc.Sobol(factors, scramble=True, rng=generator(seed, "design", "sobol"))
+    engine = qmc.Sobol(factors, scramble=True, rng=stream_key(seed, "design", "sobol"))
     drawn: npt.NDArray[np.float64] = engine.random_base2(_power(points))
     return drawn
 

@@ -11,20 +11,27 @@ import signal
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from loky import ProcessPoolExecutor, cpu_count
 
-from placement_sim.experiments.studies.task import Answer, Task, execute
+from placement_sim.experiments.studies.task import Answer, Task, execute, ready
 from placement_sim.experiments.studies.workers import Finished
 
 WATCH_S = 0.5  # how often a worker looks whether its parent lives
 
 
-class _Slot(NamedTuple):
+class _Worker(NamedTuple):
     executor: Any
+    ready: Future[str]  # done when the process has loaded what a run needs
+
+
+@dataclass
+class _Slot:
+    worker: _Worker
     task: Task
-    started_s: float
+    started_s: float | None = None  # None while the process is still starting
 
 
 class LocalWorkers:
@@ -45,29 +52,35 @@ class LocalWorkers:
         self.slots = count or cpu_count()
         self._limit_s = limit_s
         self._memory_bytes = memory_bytes
-        self._idle: list[Any] = []
+        self._idle: list[_Worker] = []
         self._busy: dict[Future[Answer], _Slot] = {}
 
-    def _executor(self) -> Any:
+    def _worker(self) -> _Worker:
         if self._idle:
             return self._idle.pop()
-        return ProcessPoolExecutor(1, initializer=_begin, initargs=(os.getpid(), self._memory_bytes))
+        executor = ProcessPoolExecutor(1, initializer=_begin, initargs=(os.getpid(), self._memory_bytes))
+        return _Worker(executor, executor.submit(ready))
 
     def submit(self, task: Task) -> None:
         """Start a task on a worker that is idle, or on a new one."""
-        executor = self._executor()
-        self._busy[executor.submit(execute, task)] = _Slot(executor, task, time.monotonic())
+        worker = self._worker()
+        self._busy[worker.executor.submit(execute, task)] = _Slot(worker, task)
 
     def wait(self, timeout_s: float) -> Finished:
         """Give what has finished, what has died and what has taken too long."""
+        if self._limit_s is not None:
+            timeout_s = min(timeout_s, self._limit_s / 4)
         wait(list(self._busy), timeout=timeout_s, return_when=FIRST_COMPLETED)
         now = time.monotonic()
         found: Finished = []
         for future, slot in list(self._busy.items()):
             if future.done():
                 found.append((slot.task, self._harvest(future, slot)))
+            elif slot.started_s is None:
+                slot.started_s = now if slot.worker.ready.done() else None
+                continue
             elif self._limit_s is not None and now - slot.started_s > self._limit_s:
-                _kill(slot.executor)
+                _kill(slot.worker)
                 found.append((slot.task, Answer(None, f"took longer than {self._limit_s:g} s", lost=True)))
             else:
                 continue
@@ -78,27 +91,27 @@ class LocalWorkers:
         try:
             answer = future.result()
         except BrokenExecutor as error:
-            _kill(slot.executor)
+            _kill(slot.worker)
             reason = next((line for line in str(error).splitlines() if "SIG" in line or "EXIT" in line), "").strip()
             return Answer(None, f"the worker died {reason}".strip(), lost=True)
         except Exception as error:  # a task that cannot be sent, for example
-            _kill(slot.executor)
+            _kill(slot.worker)
             return Answer(None, f"{type(error).__name__}: {error}")
         if answer.lost:  # out of memory: what the process still holds is not known
-            _kill(slot.executor)
+            _kill(slot.worker)
         else:
-            self._idle.append(slot.executor)
+            self._idle.append(slot.worker)
         return answer
 
     def close(self) -> None:
         """Kill all workers."""
-        for executor in [*self._idle, *(slot.executor for slot in self._busy.values())]:
-            _kill(executor)
+        for worker in [*self._idle, *(slot.worker for slot in self._busy.values())]:
+            _kill(worker)
         self._idle, self._busy = [], {}
 
 
-def _kill(executor: Any) -> None:
-    executor.shutdown(wait=True, kill_workers=True)
+def _kill(worker: _Worker) -> None:
+    worker.executor.shutdown(wait=True, kill_workers=True)
 
 
 def _begin(parent: int, memory_bytes: int | None) -> None:

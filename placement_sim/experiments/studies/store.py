@@ -200,8 +200,8 @@ class Store:
         return recipe
 
     def frame(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
-        """Give run_id, state and metrics of every run, each run once; None is all metrics."""
-        columns = None if metrics is None else ["run_id", "state", *metrics]
+        """Give run_id, state, error and metrics of every run, each run once; None is all metrics."""
+        columns = None if metrics is None else ["run_id", "state", "error", *metrics]
         self._base.execute("BEGIN")  # one moment for both: shards are only ever added
         try:
             names = [name for (name,) in self._base.execute("SELECT name FROM shards ORDER BY name")]
@@ -210,10 +210,12 @@ class Store:
             self._base.execute("COMMIT")
         rows = read_shards([self.shard_folder / name for name in names], columns)
         if pending:
-            fresh = pd.DataFrame([{"run_id": row.run_id, "state": row.state, **row.values} for row in pending])
+            fresh = pd.DataFrame(
+                [{"run_id": row.run_id, "state": row.state, "error": row.error, **row.values} for row in pending]
+            )
             rows = pd.concat([rows, fresh], ignore_index=True) if len(rows) else fresh
-        rows = rows.drop(columns=[name for name in ("recipe_id", "seed", "code", "error", "recipe") if name in rows])
-        rows = rows if metrics is None else rows.reindex(columns=["run_id", "state", *metrics])
+        rows = rows.drop(columns=[name for name in ("recipe_id", "seed", "code", "recipe") if name in rows])
+        rows = rows if metrics is None else rows.reindex(columns=["run_id", "state", "error", *metrics])
         # A run that failed and then succeeded is in two shards: "done" comes first.
         rows = rows.sort_values(["run_id", "state"], kind="stable", ignore_index=True)
         return rows.drop_duplicates("run_id", ignore_index=True)

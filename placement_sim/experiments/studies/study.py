@@ -258,13 +258,13 @@ class Study(Part):
         planned = self._frame(points, sorted(pairs))
         every = store.frame()
         runs = planned.merge(every, on="run_id", how="left", validate="many_to_one")
-        runs["state"] = runs["state"].fillna("missing")
+        runs = runs.fillna({"state": "missing", "error": ""})
         notes = [SEQUENTIAL_BIAS] if self.stop else []
         if older := self._older(points, planned, runs, store):
             notes.append(f"{older} runs of this study were made by other model code; they are not used.")
         for name in self.metrics:
             if name not in runs and (runs["state"] == "done").any():
-                known = sorted(set(every.columns) - {"run_id", "state"})
+                known = sorted(set(every.columns) - {"run_id", "state", "error"})
                 raise InputError(f"{self.name}: metrics", f"no run has {name!r}", f"use one of {', '.join(known)}")
         runs = runs.reindex(columns=[*runs.columns, *(name for name in self.metrics if name not in runs)])
         return StudyResult(

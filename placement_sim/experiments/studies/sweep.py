@@ -203,6 +203,8 @@ class _Runner:
         ended = []
         for task, answer in finished:
             self._under_way -= 1
+            if answer.refused:  # says nothing about the run: no failure is recorded
+                raise InputError("workers", f"a worker {answer.error}", "make them the same and sweep again")
             tries = self._tries.get(task.run_id, 0) + 1
             if answer.lost and tries <= self._retries:
                 self._tries[task.run_id] = tries

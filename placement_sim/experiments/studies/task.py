@@ -26,11 +26,22 @@ class Task(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """How a run ended: its numbers, or an error; `lost` tells that another try may go better."""
+    """How a run ended: its numbers, or an error.
+
+    `lost` tells that another try may go better, `refused` that the worker is not fit for this study.
+    """
 
     values: dict[str, float] | None
     error: str = ""
     lost: bool = False
+    refused: bool = False
+
+
+def ready() -> str:
+    """Load what a run needs, so that its time limit does not count that; give the code's identity."""
+    import placement_sim.engine.simulate  # noqa: F401
+
+    return code_identity()
 
 
 def execute(task: Task) -> Answer:
@@ -46,10 +57,10 @@ def execute(task: Task) -> Answer:
 
 def _run(task: Task) -> Answer:
     if code_identity() != task.code:
-        return Answer(None, "the worker has other model code or other libraries than the study")
+        return Answer(None, "has other model code or other libraries than the study", refused=True)
     scenario, policy, found = _prepare(task.scenario_toml, task.folder, task.policy)
     if policy is None and found != task.recipe_id:
-        return Answer(None, "the worker has other input: a trace or a device model differs")
+        return Answer(None, "sees another trace or device model than the study", refused=True)
     result = run(scenario, seed=task.seed, policy=policy)
     return Answer({str(name): float(value) for name, value in result.summary.items()})
 
