@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from placement_sim.experiments.result import Result as Result
     from placement_sim.experiments.run import run as run
     from placement_sim.experiments.scenario import Scenario as Scenario
+    from placement_sim.experiments.statistics import Interval as Interval
+    from placement_sim.experiments.studies.study import Study as Study
+    from placement_sim.experiments.studies.sweep import sweep as sweep
     from placement_sim.policies import POLICIES as POLICIES
     from placement_sim.policies.interface import PlacementPolicy as PlacementPolicy
     from placement_sim.reporting import report as report
@@ -26,32 +29,38 @@ if TYPE_CHECKING:
 _HOMES = {
     "Comparison": "experiments.compare",
     "InputError": "errors",
+    "Interval": "experiments.statistics",
     "POLICIES": "policies",
     "PlacementPolicy": "policies.interface",
     "PlacementSimError": "errors",
     "Result": "experiments.result",
     "Scenario": "experiments.scenario",
+    "Study": "experiments.studies.study",
     "can_lose_any_host": "experiments.any_host",
     "compare": "experiments.compare",
     "read_trace": "workloads.traces",
     "report": "reporting",
     "reliability": "experiments.reliability",
     "run": "experiments.run",
+    "sweep": "experiments.studies.sweep",
 }
 __all__ = [
     "POLICIES",
     "Comparison",
     "InputError",
+    "Interval",
     "PlacementPolicy",
     "PlacementSimError",
     "Result",
     "Scenario",
+    "Study",
     "can_lose_any_host",
     "compare",
     "read_trace",
     "reliability",
     "report",
     "run",
+    "sweep",
 ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from placement_sim.cli import calibrate, catalogue, imports, reliability, reports, runs, traces, whatif
+from placement_sim.cli import calibrate, catalogue, imports, reliability, reports, runs, studies, traces, whatif
 from placement_sim.errors import InvariantError, NotebookError, PlacementSimError, PolicyError
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
@@ -35,6 +35,8 @@ for command in (
     reports.report,
     reports.verify,
     whatif.whatif,
+    studies.sweep,
+    studies.status,
     catalogue.policies,
 ):
     app.command()(command)

@@ -1,37 +1,33 @@
 """Runs a study: what the store does not hold yet goes to workers, and every result to the store at once.
 
-Lost runs are tried again, then recorded as failed with the command that repeats them. Whatever ends the
-sweep, what is finished stays, and the same call goes on from there.
+Whatever ends the sweep, what is finished stays, and the same call goes on from there. `preview` says before
+what it will cost.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
+import pandas as pd
 
 from placement_sim.errors import InputError
-from placement_sim.experiments.studies.monitor import Monitor, Progress
+from placement_sim.experiments.studies.monitor import Progress
 from placement_sim.experiments.studies.outcome import StudyResult
-from placement_sim.experiments.studies.schedule import Pair, batches
+from placement_sim.experiments.studies.runner import Runner
+from placement_sim.experiments.studies.schedule import batches
 from placement_sim.experiments.studies.store import Store
-from placement_sim.experiments.studies.study import Point, Study
-from placement_sim.experiments.studies.task import Answer, Task
+from placement_sim.experiments.studies.study import Study
 from placement_sim.experiments.studies.workers import InProcess, Workers
 from placement_sim.units import parse_bytes, parse_duration_ns
 
 if TYPE_CHECKING:
     from distributed import Client
 
-CHUNK = 500  # planned runs that are looked up in the store at once
-PATIENCE_S = 0.2  # between looks at runs that another process has
+ID_BYTES = 120  # of a run in a shard, beside its numbers and its recipe, before compression
 
 
 def sweep(
@@ -83,7 +79,7 @@ def sweep(
     points = list(study.settings())
     with Store(study.folder if store is None else store) as opened:
         with closing(_workers(workers, dask, limit_s, memory_bytes)) as crew:
-            runner = _Runner(study, points, opened, crew, retries, retry_failed, progress)
+            runner = Runner(study, points, opened, crew, retries, retry_failed, progress)
             for batch in batches(len(points), study.replications, study.stop, study.lookup(points, opened)):
                 runner.run(batch)
         return study.result(opened)
@@ -115,130 +111,52 @@ def _workers(workers: int | None, dask: Any, limit_s: float | None, memory_bytes
     return LocalWorkers(workers, limit_s, memory_bytes)
 
 
-class _Runner:
-    """Moves runs of one study from the plan through the workers to the store."""
+def preview(study: Study, *, store: str | Path | None = None, workers: int | None = None, pilots: int = 0) -> pd.Series:
+    """Say what a sweep would cost.
 
-    def __init__(
-        self,
-        study: Study,
-        points: Sequence[Point],
-        store: Store,
-        crew: Workers,
-        retries: int,
-        retry_failed: bool,
-        progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self._study, self._points, self._store, self._crew = study, points, store, crew
-        self._retries, self._retry_failed = retries, retry_failed
-        self._monitor = Monitor(study, points, store, progress)
-        self._recipes = {point.recipe_id: point.recipe_text for point in points}
-        self._texts: dict[int, tuple[str, bytes | None]] = {}
-        self._tries: dict[str, int] = {}
-        self._where: dict[str, Pair] = {}  # runs that are this process's to finish
-        self._under_way = 0
+    Parameters
+    ----------
+    workers
+        Local processes that the prediction is for; None is one a processor.
+    pilots
+        Make so many of the missing runs now, in this process, spread over the points, and predict the time
+        from theirs; they are kept in the store.
 
-    def run(self, batch: Sequence[Pair]) -> None:
-        """Finish a batch: what is stored is taken, what another process has is waited for."""
-        self._monitor.plan(batch)
-        planned = self._missing(batch)
-        again: deque[Task] = deque()
-        taken: deque[Pair] = deque()
-        while True:
-            while self._under_way < self._crew.slots and (task := self._next(again, planned, taken)) is not None:
-                self._crew.submit(task)
-                self._under_way += 1
-            if self._under_way:
-                self._harvest(self._crew.wait(1.0), again)
-            elif taken:
-                time.sleep(PATIENCE_S)
-                planned, taken = self._missing(list(taken)), deque()
-            else:
-                return
+    Returns
+    -------
+    pandas.Series
+        points; planned_runs (with a stopping rule, the most there can be), finished_runs, missing_runs;
+        missing_bytes (in the store, before compression; NaN while no run is known), pilot_runs, pilot_s_mean
+        and predicted_s (NaN without pilots).
+    """
+    points = list(study.settings())
+    planned = study.stop.max_runs if study.stop else len(points) * study.replications
+    with Store(study.folder if store is None else store) as opened:
+        known = study.result(opened).runs
+        count = min(pilots, len(points))
+        chosen = [round(i * (len(points) - 1) / max(1, count - 1)) for i in range(count)]
+        settled = set(zip(known["point"], known["replication"], known["state"].ne("missing"), strict=True))
+        pairs = [(point, 0) for point in chosen if (point, 0, True) not in settled]
+        runner = Runner(study, points, opened, InProcess(), 0, False, None)
+        start_s = time.perf_counter()
+        runner.run(pairs)
+        pilot_s = (time.perf_counter() - start_s) / len(pairs) if pairs else float("nan")
+        runs = study.result(opened).runs
+        metrics = opened.frame().shape[1] - 3  # run_id, state and error are no metrics
+    finished = int(runs["state"].ne("missing").sum())
+    missing = max(0, planned - finished)
+    recipes = sum(len(point.recipe_text) for point in points)
+    known_bytes = missing * (ID_BYTES + 8 * metrics) + recipes if finished else float("nan")
+    from loky import cpu_count
 
-    def _missing(self, batch: Sequence[Pair]) -> Iterator[Pair]:
-        """Give the pairs that are not settled; the others are counted. Looked up bit by bit, never all at once."""
-        source = iter(batch)
-        while chunk := list(islice(source, CHUNK)):
-            ids = [self._key(pair).run_id for pair in chunk]
-            settled = self._store.settled(ids)
-            for pair, run_id in zip(chunk, ids, strict=True):
-                state = settled.get(run_id)
-                if state is None or (state == "failed" and self._retry_failed):
-                    yield pair
-                else:
-                    self._monitor.reused(state == "failed")
-
-    def _key(self, pair: Pair) -> Any:
-        return self._study.key(self._points[pair[0]], pair[1])
-
-    def _next(self, again: deque[Task], planned: Iterator[Pair], taken: deque[Pair]) -> Task | None:
-        if again:
-            return again.popleft()
-        for pair in planned:
-            key = self._key(pair)
-            if key.run_id in self._where:  # two points with the same setting
-                taken.append(pair)
-                continue
-            claim = self._store.claim(key.run_id, retry_failed=self._retry_failed)
-            if claim == "taken":
-                taken.append(pair)
-            elif claim == "mine":
-                self._where[key.run_id] = pair
-                text, policy = self._text(pair[0])
-                folder = os.path.abspath(self._study.scenario.folder)
-                return Task(key.run_id, key.recipe_id, key.seed, key.code, text, folder, policy)
-            else:
-                self._monitor.reused(claim == "failed")
-        return None
-
-    def _text(self, index: int) -> tuple[str, bytes | None]:
-        if index not in self._texts:
-            point = self._points[index]
-            own = None if point.policy is None else cloudpickle.dumps(point.policy)
-            self._texts[index] = (point.scenario.to_toml(), own)
-        return self._texts[index]
-
-    def _harvest(self, finished: Iterable[tuple[Task, Answer]], again: deque[Task]) -> None:
-        records = []
-        ended = []
-        for task, answer in finished:
-            self._under_way -= 1
-            if answer.refused:  # says nothing about the run: no failure is recorded
-                raise InputError("workers", f"a worker {answer.error}", "make them the same and sweep again")
-            tries = self._tries.get(task.run_id, 0) + 1
-            if answer.lost and tries <= self._retries:
-                self._tries[task.run_id] = tries
-                again.append(task)
-                continue
-            pair = self._where.pop(task.run_id)
-            error = answer.error
-            if answer.values is None:
-                tried = f" (tried {tries} times)" if tries > 1 else ""
-                error = f"{error}{tried}; {self._repeat(task, self._points[pair[0]])}"
-            self._tries.pop(task.run_id, None)
-            records.append(self._store.record(self._key(pair), answer.values, error))
-            ended.append((pair, answer))
-        if records:
-            self._store.add(records, self._recipes)
-        for pair, answer in ended:
-            self._monitor.finished(pair, answer.values)
-
-    def _repeat(self, task: Task, point: Point) -> str:
-        """Write the scenario of a failed run beside the store and say how to run it again."""
-        folder = self._store.folder / "failed"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{task.recipe_id[:12]}.toml"
-        path.write_text(_moved(point, folder).to_toml(), encoding="utf-8")
-        own = f" --plugin FILE.py --policy {point.policy.name}" if point.policy else ""
-        return f"repeat: placement-sim run {path.as_posix()} --seed {task.seed}{own}"
-
-
-def _moved(point: Point, folder: Path) -> Any:
-    """Give the scenario of a point with its traces named relative to another folder."""
-    scenario = point.scenario
-    values = scenario.to_dict()
-    for workload in values["workloads"]:
-        if "trace" in workload:
-            target = scenario.folder / workload["trace"]["file"]
-            workload["trace"]["file"] = Path(os.path.relpath(target, folder)).as_posix()
-    return type(scenario).from_dict(values, folder=folder)
+    values = {
+        "points": len(points),
+        "planned_runs": planned,
+        "finished_runs": finished,
+        "missing_runs": missing,
+        "missing_bytes": known_bytes if missing else 0,
+        "pilot_runs": len(pairs),
+        "pilot_s_mean": pilot_s,
+        "predicted_s": pilot_s * missing / max(1, cpu_count() if workers is None else workers),
+    }
+    return pd.Series(values, dtype="float64", name="value")
