@@ -94,7 +94,7 @@ def test_a_file_is_a_study(tmp_path: Path) -> None:
     study = Study.from_toml(tmp_path / "my study.toml", {"mine": mine})
     assert study.name == "my study" and study.folder == Path("out/my_study")
     assert study.scenario.to_dict() == SCENARIO.to_dict() and study.scenario.folder == tmp_path
-    assert [point.policy for point in study.settings()] == [None, mine]
+    assert [point.handed for point in study.settings()] == [{}, {"policy": mine}]
     with pytest.raises(InputError, match="mine"):
         list(Study.from_toml(tmp_path / "my study.toml").settings())
 
@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_an_input_error(change: dict[str, Any], words: str)
         ({"disks[x].fill": [0.1]}, "'x'"),
         ({"disks[*].fill": [0.1, 1.5]}, "point 1"),
         ({"policy": ["most_fre"]}, "write 'most_free'"),
-        ({"horizon": [own("mine", print)]}, "policy object"),
+        ({"horizon": [own("mine", print)]}, "belong to the paths"),
     ],
 )
 def test_a_level_that_does_not_fit_names_its_point(factors: dict[str, Any], words: str) -> None:

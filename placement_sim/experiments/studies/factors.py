@@ -19,6 +19,7 @@ from pydantic import ConfigDict, model_validator
 from placement_sim.experiments.misfit import MisfitError, near
 from placement_sim.experiments.parts import Name, Part
 from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.upgrades import UpgradeStrategy
 
 _STEP = re.compile(r"([^.\[\]]+)|\[([^\]]+)\]")
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*")
@@ -36,7 +37,7 @@ class Factor(Part):
     name
         Column in every table; by default the path.
     levels
-        Values as a scenario file would hold them; for ``policy`` also policy objects.
+        Values as a scenario file would hold them; for ``policy`` and ``fleet.strategy`` also objects.
     low, high, scale, integer
         Instead of levels, for designs that fill space: a range, "linear" or "log", rounded or not.
         Both ends may carry a unit, the same one.
@@ -110,14 +111,14 @@ def _amount(value: float | str | None) -> tuple[float, str]:
 
 
 def label(level: Any) -> Any:
-    """Give the value that stands for a level in tables: a name for a policy, text for a table.
+    """Give the value that stands for a level in tables: a name for a policy or strategy, text for a table.
 
     Examples
     --------
     >>> label({"name": "d_choices", "d": 3}), label("64 KiB"), label(0.5)
     ('d_choices(d=3)', '64 KiB', 0.5)
     """
-    if isinstance(level, PlacementPolicy):
+    if isinstance(level, PlacementPolicy | UpgradeStrategy):
         return level.name
     if isinstance(level, Mapping):
         rest = ", ".join(f"{key}={value}" for key, value in level.items() if key != "name")

@@ -16,10 +16,20 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from placement_sim.errors import InputError
-from placement_sim.experiments.manifest import UNKNOWN, code_digest, policy_identity, trace_digests, versions
+from placement_sim.experiments.fleet import resolve_strategy
+from placement_sim.experiments.manifest import (
+    UNKNOWN,
+    code_digest,
+    file_digest,
+    policy_identity,
+    strategy_identity,
+    trace_digests,
+    versions,
+)
 from placement_sim.experiments.run import resolve_policy
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.upgrades import UpgradeStrategy
 
 # The libraries whose random numbers, event order or arithmetic a result hangs on.
 DECISIVE = ("numpy", "simpy", "numba")
@@ -38,11 +48,16 @@ class RunKey(NamedTuple):
         return _short(f"{self.recipe_id} {self.seed} {self.code}")
 
 
-def recipe(scenario: Scenario, policy: str | PlacementPolicy | None = None) -> dict[str, Any]:
+def recipe(
+    scenario: Scenario,
+    policy: str | PlacementPolicy | None = None,
+    strategy: str | UpgradeStrategy | None = None,
+) -> dict[str, Any]:
     """Give all that decides a run's numbers but seed and code, as plain values.
 
     The scenario's name and seed are left out; a policy is named with its parameters and the digest of its
-    rule, a trace by its file name and the digest of its content, a device model by its parameters.
+    rule, an upgrade strategy with that of its steps, a trace or a log by its file name and the digest of its
+    content, a device model by its parameters.
 
     Raises
     ------
@@ -70,31 +85,36 @@ def recipe(scenario: Scenario, policy: str | PlacementPolicy | None = None) -> d
     if identity["rule_sha256"] == UNKNOWN:
         cure = "let its rule use functions, numbers, texts, lists and arrays only"
         raise InputError(f"policy {chosen.name!r}", "what its rule uses cannot be identified", cure)
-    digests = _trace_digests(scenario)
+    digests = _file_digests(scenario)
     values["policy"] = identity
     values["disks"] = [
         {**{key: value for key, value in given.items() if key != "model"}, "service": disk.law.model_dump(mode="json")}
         for given, disk in zip(values["disks"], scenario.disks, strict=True)
     ]
-    values["workloads"] = [_content_addressed(given, digests) for given in values["workloads"]]
+    values["workloads"] = [
+        {**given, "trace": _content(given["trace"], "file", digests)} if "trace" in given else given
+        for given in values.get("workloads", [])
+    ]
+    if scenario.failures is not None and scenario.failures.log is not None:
+        values["failures"] = _content(values["failures"], "log", digests)
+    if scenario.fleet is not None:
+        values["fleet"] = {**values["fleet"], "strategy": strategy_identity(resolve_strategy(scenario.fleet, strategy))}
     return values
 
 
-def _trace_digests(scenario: Scenario) -> dict[str, str]:
+def _file_digests(scenario: Scenario) -> dict[str, str]:
+    log = scenario.failures.log if scenario.failures else None
     try:
-        return trace_digests(scenario)
+        return trace_digests(scenario) | ({} if log is None else {log: file_digest(scenario.folder / log)})
     except OSError as error:
-        cure = "name a readable trace"
+        cure = "name a file that can be read"
         raise InputError(str(error.filename), f"cannot read: {error.strerror}", cure) from None
 
 
-def _content_addressed(workload: dict[str, Any], digests: Mapping[str, str]) -> dict[str, Any]:
-    if "trace" not in workload:
-        return workload
-    trace = dict(workload["trace"])
-    file = str(trace["file"])
-    # The name stays: formats are told by it, too.
-    return {**workload, "trace": {**trace, "file": PurePosixPath(file).name, "sha256": digests[file]}}
+def _content(table: Mapping[str, Any], key: str, digests: Mapping[str, str]) -> dict[str, Any]:
+    """Name a file by its content; its own name stays, because formats are told by it, too."""
+    file = str(table[key])
+    return {**table, key: PurePosixPath(file).name, "sha256": digests[file]}
 
 
 def recipe_text(value: Mapping[str, Any]) -> str:

@@ -93,9 +93,9 @@ class Runner:
                 taken.append(pair)
             elif claim == "mine":
                 self._where[key.run_id] = pair
-                text, policy = self._text(pair[0])
+                text, handed = self._text(pair[0])
                 folder = os.path.abspath(self._study.scenario.folder)
-                return Task(key.run_id, key.recipe_id, key.seed, key.code, text, folder, policy)
+                return Task(key.run_id, key.recipe_id, key.seed, key.code, text, folder, handed)
             else:
                 self._monitor.reused(claim == "failed")
         return None
@@ -103,7 +103,7 @@ class Runner:
     def _text(self, index: int) -> tuple[str, bytes | None]:
         if index not in self._texts:
             point = self._points[index]
-            own = None if point.policy is None else cloudpickle.dumps(point.policy)
+            own = cloudpickle.dumps(point.handed) if point.handed else None
             self._texts[index] = (point.scenario.to_toml(), own)
         return self._texts[index]
 
@@ -138,7 +138,8 @@ class Runner:
         folder.mkdir(exist_ok=True)
         path = folder / f"{task.recipe_id[:12]}.toml"
         path.write_text(_moved(point, folder).to_toml(), encoding="utf-8")
-        own = f" --plugin FILE.py --policy {point.policy.name}" if point.policy else ""
+        named = "".join(f" --{key} {value.name}" for key, value in point.handed.items())
+        own = f" --plugin FILE.py{named}" if named else ""
         return f"repeat: placement-sim run {path.as_posix()} --seed {task.seed}{own}"
 
 
@@ -146,8 +147,8 @@ def _moved(point: Point, folder: Path) -> Any:
     """Give the scenario of a point with its traces named relative to another folder."""
     scenario = point.scenario
     values = scenario.to_dict()
-    for workload in values["workloads"]:
-        if "trace" in workload:
-            target = scenario.folder / workload["trace"]["file"]
-            workload["trace"]["file"] = Path(os.path.relpath(target, folder)).as_posix()
+    tables = [(workload["trace"], "file") for workload in values.get("workloads", []) if "trace" in workload]
+    tables += [(values["failures"], "log")] if "log" in values.get("failures", {}) else []
+    for table, key in tables:
+        table[key] = Path(os.path.relpath(scenario.folder / table[key], folder)).as_posix()
     return type(scenario).from_dict(values, folder=folder)

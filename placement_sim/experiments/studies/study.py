@@ -27,8 +27,21 @@ from placement_sim.experiments.studies.outcome import StudyResult
 from placement_sim.experiments.studies.schedule import SEQUENTIAL_BIAS, Pair, StopRule, batches
 from placement_sim.experiments.studies.store import Store
 from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.upgrades import UpgradeStrategy
 
 RUN_COLUMNS = ("point", "replication", "seed", "run_id")
+
+
+# Paths whose levels may be objects: the keyword of `run` that takes them, and their class.
+HANDED_IN: dict[str, tuple[str, Any]] = {
+    "policy": ("policy", PlacementPolicy),
+    "fleet.strategy": ("strategy", UpgradeStrategy),
+}
+OBJECTS = tuple(kind for _, kind in HANDED_IN.values())
+
+
+def _own(level: Any, own: Mapping[str, Any]) -> Any:
+    return own.get(level, level) if isinstance(level, str) else level
 
 
 def _factors(value: Any) -> Any:
@@ -51,7 +64,7 @@ class Point(NamedTuple):
     number: int
     labels: tuple[Any, ...]
     scenario: Scenario
-    policy: PlacementPolicy | None  # the caller's own object, if a factor hands one in
+    handed: dict[str, Any]  # the caller's own objects, as keywords of `run`
     recipe_id: str
     recipe_text: str
 
@@ -120,8 +133,8 @@ class Study(Part):
             raise as_input_error(type(self), "study", error) from None
 
     @classmethod
-    def from_toml(cls, path: str | Path, policies: Mapping[str, PlacementPolicy] | None = None) -> Study:
-        """Read a study file; `policies` are the user's own, which it may name as levels of a factor."""
+    def from_toml(cls, path: str | Path, own: Mapping[str, Any] | None = None) -> Study:
+        """Read a study file; `own` are the user's policies and strategies, which it may name as levels."""
         path = Path(path)
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -136,10 +149,8 @@ class Study(Part):
         elif isinstance(base, dict):
             values["scenario"] = Scenario.from_dict(base, place=f"{path}: scenario", folder=path.parent)
         for factor in values.get("factors", []) if isinstance(values.get("factors"), list) else []:
-            if isinstance(factor, dict) and factor.get("path") == "policy" and isinstance(factor.get("levels"), list):
-                own = policies or {}
-                factor["levels"] = [own.get(level, level) if isinstance(level, str) else level
-                                    for level in factor["levels"]]  # fmt: skip
+            if isinstance(factor, dict) and factor.get("path") in HANDED_IN and isinstance(factor.get("levels"), list):
+                factor["levels"] = [_own(level, own or {}) for level in factor["levels"]]
         try:
             return cls(**{"name": path.stem, **values})
         except InputError as error:
@@ -197,29 +208,31 @@ class Study(Part):
             labels = tuple(label(level) for level in row)
             text = ", ".join(f"{name}={value}" for name, value in zip(self.columns, labels, strict=True))
             place = f"{self.name}: point {index} ({text})"
-            plain, policy = self._split(row)
+            plain, handed = self._split(row)
             try:
                 values = with_levels(base, plain)
             except MisfitError as error:
                 key, problem, cure = error.args
                 raise InputError(f"{place}: {key}", problem, cure) from None
             scenario = Scenario.from_dict(values, place=place, folder=self.scenario.folder)
-            found = recipe(scenario, policy)
-            yield Point(index, labels, scenario, policy, recipe_id(found), recipe_text(found))
+            found = recipe(scenario, **handed)
+            yield Point(index, labels, scenario, handed, recipe_id(found), recipe_text(found))
 
-    def _split(self, row: Sequence[Any]) -> tuple[dict[str, Any], PlacementPolicy | None]:
-        """Tell levels that are plain values from a policy object, which no scenario can hold."""
+    def _split(self, row: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Tell levels that are plain values from policies and strategies, which no scenario can hold."""
         plain: dict[str, Any] = {}
-        policy = None
+        handed: dict[str, Any] = {}
         for factor, level in zip(self.factors, row, strict=True):
-            if not isinstance(level, PlacementPolicy):
+            if not isinstance(level, OBJECTS):
                 plain[factor.path] = level
-            elif factor.path == "policy":
-                policy = level
-            else:
-                problem = f"{factor.path!r} is given a policy object"
-                raise InputError(f"{self.name}: factors", problem, "give objects to the path 'policy'")
-        return plain, policy
+                continue
+            keyword, kind = HANDED_IN.get(factor.path, ("", ()))
+            if not isinstance(level, kind):
+                problem = f"{factor.path!r} is given a {type(level).__name__}"
+                cure = f"such objects belong to the paths {', '.join(HANDED_IN)}"
+                raise InputError(f"{self.name}: factors", problem, cure)
+            handed[keyword] = level
+        return plain, handed
 
     def key(self, point: Point, replication: int) -> RunKey:
         """Name one run under the present code."""

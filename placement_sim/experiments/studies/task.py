@@ -22,7 +22,7 @@ class Task(NamedTuple):
     code: str
     scenario_toml: str
     folder: str  # where its traces are looked for
-    policy: bytes | None  # the caller's own, by cloudpickle, so that one from a notebook cell works
+    handed: bytes | None  # the caller's own policy or strategy, by cloudpickle: one from a notebook cell works
 
 
 class Answer(NamedTuple):
@@ -58,17 +58,17 @@ def execute(task: Task) -> Answer:
 def _run(task: Task) -> Answer:
     if code_identity() != task.code:
         return Answer(None, "has other model code or other libraries than the study", refused=True)
-    scenario, policy, found = _prepare(task.scenario_toml, task.folder, task.policy)
-    if policy is None and found != task.recipe_id:
+    scenario, handed, found = _prepare(task.scenario_toml, task.folder, task.handed)
+    if not handed and found != task.recipe_id:
         return Answer(None, "sees another trace or device model than the study", refused=True)
-    result = run(scenario, seed=task.seed, policy=policy)
+    result = run(scenario, seed=task.seed, **handed)
     return Answer({str(name): float(value) for name, value in result.summary.items()})
 
 
 @lru_cache(maxsize=64)
-def _prepare(scenario_toml: str, folder: str, policy: bytes | None) -> tuple[Scenario, Any, str]:
+def _prepare(scenario_toml: str, folder: str, handed: bytes | None) -> tuple[Scenario, dict[str, Any], str]:
     """Build what all replications of a point share; its input is checked once a point and worker."""
     scenario = Scenario.from_text(scenario_toml, folder=folder)
-    if policy is not None:
-        return scenario, cloudpickle.loads(policy), ""
-    return scenario, None, recipe_id(recipe(scenario))
+    if handed is not None:
+        return scenario, cloudpickle.loads(handed), ""
+    return scenario, {}, recipe_id(recipe(scenario))
