@@ -46,12 +46,22 @@ def result(
         "io_bytes": count * size // (1024 if old else 1),
         "iops": iops,
         "total_ios": count,
+        "runtime": 60_000,
         f"clat{end}": {"mean": latency_s * unit, "percentile": {**levels, "0.00": 0}},
         f"lat{end}": {"mean": latency_s * unit},
     }
     job = {"rw": f"rand{side}", "bs": "4k", "iodepth": str(depth), "direct": "1", **(options or {})}
     empty = {"io_bytes": 0, "iops": 0.0, "total_ios": 0}
-    row = {"jobname": "j", "error": 0, "job options": job, side: measured, other: empty, "trim": empty, **changes}
+    row = {
+        "jobname": "j",
+        "error": 0,
+        "elapsed": 61,
+        "job options": job,
+        side: measured,
+        other: empty,
+        "trim": empty,
+        **changes,
+    }
     return {"fio version": "fio-2.21" if old else "fio-3.33", "jobs": [row]}
 
 
@@ -149,7 +159,8 @@ def test_old_units_and_log_lines(tmp_path: Path) -> None:
 def test_global_options_and_jobs_in_turn(tmp_path: Path) -> None:
     values = result()
     values["global options"] = values["jobs"][0].pop("job options")
-    values["jobs"].append({**values["jobs"][0], "job options": {"stonewall": "1", "iodepth": "1"}})
+    values["jobs"].append({**values["jobs"][0], "job options": {"iodepth": "1"}})
+    values["jobs"][1]["elapsed"] = 121
     assert len(read_fio([write_file(tmp_path / "a.json", values)])) == 2
 
 
@@ -225,7 +236,7 @@ def test_damage_never_ends_in_a_traceback(
 def test_jobs_side_by_side_are_refused(tmp_path: Path) -> None:
     values = result()
     values["jobs"].append(values["jobs"][0])
-    with pytest.raises(InputError, match="beside another job"):
+    with pytest.raises(InputError, match="2 jobs ran 120 s in 61 s, so side by side"):
         read_fio([write_file(tmp_path / "x.json", values)])
 
 

@@ -199,3 +199,10 @@ def test_published_ssd_rates(
     rate = 1e9 / service_time_ns(*load(name).encode(), is_write, 4096, 0, 0, 0.0, 0.0)
     assert rate == pytest.approx(alone_iops, rel=0.01)
     assert rate * channels == pytest.approx(saturated_iops, rel=tolerance)
+
+
+@pytest.mark.parametrize(("name", "expected_us"), [("nvme-p4800x", 8.9), ("nvme-p3700", 77.9), ("nvme-9100", 107.7)])
+def test_published_latencies_at_depth_1(name: str, expected_us: float) -> None:
+    for is_write in (False, True):
+        time_ns = service_time_ns(*load(name).encode(), is_write, 4096, 0, 0, 0.0, 0.0)
+        assert time_ns == pytest.approx(expected_us * 1000, abs=1)

@@ -59,6 +59,7 @@ def import_table(
     full_ratio: float = FULL_RATIO,
     mirrors: int = 1,
     model: str | None = None,
+    block_bytes: int = BLOCK_BYTES,
     folder: str | Path = ".",
 ) -> ClusterImport:
     """Make a scenario of a table of disks.
@@ -71,6 +72,8 @@ def import_table(
         Share of a disk up to which new blocks are taken.
     mirrors
         Copies of the new object.
+    block_bytes
+        Block size of the new object.
     model
         Disk model for all disks, a name or a file relative to `folder`; None: by device class.
 
@@ -84,13 +87,15 @@ def import_table(
     checks, said = check_against_df(table)
     hosts = list(dict.fromkeys(disk.host for disk in table.disks if disk.host))
     free = sum(max(0, int(full_ratio * disk.capacity_bytes) - disk.used_bytes) for disk in table.disks)
-    size = max(BLOCK_BYTES, free // mirrors // BLOCK_BYTES * BLOCK_BYTES) if mirrors > 0 else BLOCK_BYTES
+    if block_bytes < 1 or mirrors < 1:
+        raise InputError("new data", f"{mirrors} mirrors in blocks of {block_bytes} bytes", "give 1 or more of each")
+    size = max(block_bytes, free // mirrors // block_bytes * block_bytes)
     values: dict[str, Any] = {
         "name": Path(file).stem,
         "policy": "straw2",
         "hosts": [{"name": host} for host in hosts],
         "disks": [_disk(disk, full_ratio, model) for disk in table.disks],
-        "objects": [{"name": "new data", "size": size, "block_size": BLOCK_BYTES, "mirrors": mirrors}],
+        "objects": [{"name": "new data", "size": size, "block_size": block_bytes, "mirrors": mirrors}],
         "workloads": [
             {
                 "name": "assumed writes",
@@ -98,8 +103,8 @@ def import_table(
                 "synthetic": {
                     "requests": 1000,
                     "read_share": 0.0,
-                    "size": BLOCK_BYTES,
-                    "align": BLOCK_BYTES,
+                    "size": block_bytes,
+                    "align": block_bytes,
                     "arrivals": {"law": "poisson", "rate": 10.0},
                 },
             }

@@ -82,11 +82,22 @@ def _runs(path: Path) -> list[FioRun]:
         if not isinstance(options, dict) or not (options or shared):
             raise InputError(place, "has no job options", "use a fio that writes them (2.17 or later)")
         options = {**shared, **options}
-        if i and "stonewall" not in options and "wait_for_previous" not in options:
-            cure = "use group_reporting with numjobs, or stonewall, or a file a job"
-            raise InputError(place, "it ran beside another job", cure)
         runs.append(_run(place, path.name, version, job, options))
+    _check_in_turn(path, jobs)
     return runs
+
+
+def _check_in_turn(path: Path, jobs: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse jobs that ran side by side; fio does not write down `stonewall`, but how long each ran and all did."""
+    if len(jobs) == 1:
+        return
+    sides = [job[name] for job in jobs for name in ("read", "write") if name in job]
+    ran_s = sum(_number(str(path), side, "runtime", 0.0) for side in sides) / 1e3
+    elapsed_s = max(_number(str(path), job, "elapsed", 0.0) for job in jobs)
+    if ran_s > elapsed_s + 1:
+        problem = f"its {len(jobs)} jobs ran {ran_s:.0f} s in {elapsed_s:.0f} s, so side by side"
+        cure = "use group_reporting with numjobs, or stonewall, or a file a job"
+        raise InputError(str(path), problem, cure)
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class WhatIf:
         `host_losses` of the whole cluster.
     copies
         By how much the cluster was divided.
+    manifest
+        Of the runs without the new disk.
     """
 
     rules: pd.DataFrame
@@ -57,6 +59,7 @@ class WhatIf:
     baseline: str
     copies: int
     notes: tuple[str, ...]
+    manifest: dict[str, Any]
 
 
 def what_if(
@@ -101,17 +104,19 @@ def what_if(
     folder = "." if load else scenario.folder
     plain = Scenario.from_dict(values, place=scenario.name, folder=folder)
     larger = Scenario.from_dict(_with_disk(values, capacity // copies), place=scenario.name, folder=folder)
+    end_s = load.span_s if load else (scenario.horizon or math.inf) / 1e9  # after it no request comes
     total = 2 * replications * len(chosen)
     before = _compare(plain, chosen, replications, seed, progress, 0, total)
     after = _compare(larger, chosen, replications, seed, progress, total // 2, total)
     names = [getattr(policy, "name", str(policy)) for policy in chosen]
     return WhatIf(
-        _rules(before, names, own.name, copies),
-        _new_disk(before, after, names, larger),
+        _rules(before, names, own.name, copies, end_s),
+        _new_disk(before, after, names, larger, end_s),
         losses,
         own.name,
         copies,
         (*_notes(load, copies, redundancy, plain), *before.notes),
+        before.manifest,
     )
 
 
@@ -199,12 +204,15 @@ def _with_disk(values: dict[str, Any], capacity: int) -> dict[str, Any]:
     }
 
 
-def _times(comparison: Comparison, policy: str) -> tuple[npt.NDArray[np.float64], int]:
-    """Give the time of the first no-space error a run, its end where there is none, and how many have none."""
+def _times(comparison: Comparison, policy: str, end_s: float) -> tuple[npt.NDArray[np.float64], int]:
+    """Give the time of the first no-space error a run, its end where there is none, and how many have none.
+
+    The end is that of the requests, not of the disks' work on them.
+    """
     runs = comparison.runs[comparison.runs["policy"] == policy]
     ends = (runs["finished_requests"] / runs["throughput_requests_per_s"]).to_numpy(dtype=np.float64)
     times = runs["no_space_time_s"].to_numpy(dtype=np.float64)
-    return np.where(np.isnan(times), ends, times), int(np.isnan(times).sum())
+    return np.where(np.isnan(times), np.minimum(ends, end_s), times), int(np.isnan(times).sum())
 
 
 def _bounds(name: str, interval: Interval) -> dict[str, float]:
@@ -212,11 +220,11 @@ def _bounds(name: str, interval: Interval) -> dict[str, float]:
     return {f"{name}_{key}": value if math.isfinite(value) else math.nan for key, value in values.items()}
 
 
-def _rules(comparison: Comparison, names: Sequence[str], baseline: str, copies: int) -> pd.DataFrame:
-    base, _ = _times(comparison, baseline)
+def _rules(comparison: Comparison, names: Sequence[str], baseline: str, copies: int, end_s: float) -> pd.DataFrame:
+    base, _ = _times(comparison, baseline, end_s)
     rows = []
     for name in names:
-        times, censored = _times(comparison, name)
+        times, censored = _times(comparison, name, end_s)
         stranded = comparison.runs.loc[comparison.runs["policy"] == name, "no_space_stranded_bytes"]
         rows.append(
             {
@@ -230,7 +238,9 @@ def _rules(comparison: Comparison, names: Sequence[str], baseline: str, copies: 
     return pd.DataFrame(rows).sort_values(["time_s_best", "policy"], ascending=[False, True], ignore_index=True)
 
 
-def _new_disk(before: Comparison, after: Comparison, names: Sequence[str], larger: Scenario) -> pd.DataFrame:
+def _new_disk(
+    before: Comparison, after: Comparison, names: Sequence[str], larger: Scenario, end_s: float
+) -> pd.DataFrame:
     rooms = {disk["name"]: _room({**disk, "present": True}) for disk in _disks(larger, 1)}
     fair = rooms[NEW_DISK] / sum(rooms.values()) if sum(rooms.values()) else math.nan
     rows = []
@@ -241,7 +251,7 @@ def _new_disk(before: Comparison, after: Comparison, names: Sequence[str], large
         share = (
             _bounds("share", t_interval(known)) if len(known) else dict.fromkeys(_bounds("share", NOTHING), math.nan)
         )
-        times, censored = _times(after, name)
+        times, censored = _times(after, name, end_s)
         rows.append(
             {
                 "policy": name,
@@ -249,7 +259,7 @@ def _new_disk(before: Comparison, after: Comparison, names: Sequence[str], large
                 "fair_share": fair,
                 "concentration": share["share_best"] / fair if fair else math.nan,
                 "censored": censored,
-                **_bounds("postponed_s", paired_difference(times, _times(before, name)[0]).interval),
+                **_bounds("postponed_s", paired_difference(times, _times(before, name, end_s)[0]).interval),
             }
         )
     return pd.DataFrame(rows).sort_values(["postponed_s_best", "policy"], ascending=[False, True], ignore_index=True)
