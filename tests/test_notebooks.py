@@ -81,11 +81,21 @@ assert set(checks["case"]) == set(CASES)
 assert disagreeing == [], disagreeing
 assert (checks["high"] - checks["low"] <= 0.6 * checks["expected"].clip(lower=1)).all()
 """
+# Spread by weight the fullest disk, 93 % used, is full first, so straw2 ends before a rule that looks at free space.
+OWN = """
+assert disk.channels == 5 and disk.error_held_out < 0.25
+assert "no constant number of channels" in refusal
+times = found.rules.set_index("policy")
+assert found.baseline == "straw2" and times.loc["straw2", "time_s_best"] < times.loc["most_free", "time_s_best"]
+assert {"most_free", "mine"} <= set(found.new_disk["policy"])
+assert list(hosts["fits"]) == ["depends"] * 4
+"""
 # Notebook -> parameters in place of its own, and what must hold at its end.
 EXECUTED: dict[str, tuple[dict[str, Any], str]] = {
     "00_start_here": ({"replications": 2}, START),
     "01_placement": ({"replications": 2}, PLACEMENT),
     "05_check_against_theory": ({}, THEORY),
+    "06_bring_your_own": ({"replications": 2}, OWN),
 }
 
 
