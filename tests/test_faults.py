@@ -9,7 +9,7 @@ import pytest
 from placement_sim.cli import main
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster
-from placement_sim.experiments.faults import build_events
+from placement_sim.experiments.faults import build_changes
 from placement_sim.experiments.parts import data_folder
 from placement_sim.experiments.reliability import reliability
 from placement_sim.experiments.run import run
@@ -71,7 +71,7 @@ def scenario(events="", failures="", folder="."):
 
 
 def events_of(made, seed=1):
-    return [(e.time_ns / 1e9, e.action, e.disk_index) for e in build_events(made, build_cluster(made), seed)]
+    return [(e.time_ns / 1e9, e.action, e.disk) for e in build_changes(made, build_cluster(made), seed)]
 
 
 def changes(faults):
@@ -93,7 +93,59 @@ def test_causes_overlap():
 def test_a_disk_added_to_a_host_that_is_down_is_out_of_reach():
     faults = [Fault(1, "host_down", 0), Fault(2, "add_disk", 1), Fault(3, "host_up", 0)]
     found = disk_changes(faults, [1, 0], [True, False])
-    assert [tuple(change) for change in found] == [(2, "add_disk", 1), (2, "disk_offline", 1), (3, "disk_online", 1)]
+    assert [tuple(change[:3]) for change in found] == [
+        (2, "add_disk", 1),
+        (2, "disk_offline", 1),
+        (3, "disk_online", 1),
+    ]
+
+
+def test_read_only_outlasts_an_outage():
+    read_only = [(1, "disk_read_only", 2), (2, "host_down", 1), (3, "host_up", 1), (4, "disk_writable", 2)]
+    assert changes(read_only) == [(1, "read_only", 2), (2, "offline", 2), (3, "read_only", 2), (4, "online", 2)]
+    assert changes([(1, "disk_slow", 0)]) == [(1, "slow", 0)]
+
+
+ONE_DISK = """
+objects = [{ name = "vm", size = "16 MiB", block_size = "1 MiB" }]
+EVENTS
+[[disks]]
+name = "a"
+count = DISKS
+capacity = "1 GiB"
+service = { kind = "deterministic", time = "1 ms" }
+[[workloads]]
+name = "w"
+object = "vm"
+[workloads.synthetic]
+size = "1 MiB"
+align = "1 MiB"
+requests = 16
+read_share = 0.0
+addresses = { law = "sequential" }
+arrivals = { law = "fixed", rate = 100 }
+"""
+
+
+def test_a_slow_disk_takes_as_much_longer():
+    events = 'events = [{ at = "75 ms", action = "disk_slow", disk = "a", factor = 4 },'
+    events += ' { at = "115 ms", action = "disk_slow", disk = "a", factor = 1 }]'
+    made = Scenario.from_text(ONE_DISK.replace("EVENTS", events).replace("DISKS", "1"))
+    found = run(made, record_requests=True)
+    slow = found.requests["issued_s"].between(0.075, 0.115)
+    assert found.requests["latency_s"][slow].round(9).tolist() == [0.004] * int(slow.sum())
+    assert found.requests["latency_s"][~slow].round(9).tolist() == [0.001] * int((~slow).sum())
+    assert 0 < slow.sum() < len(slow) == 16
+    assert found.events["factor"].tolist() == [4.0, 1.0]
+
+
+def test_a_read_only_disk_takes_no_new_block():
+    events = 'events = [{ at = "75 ms", action = "disk_read_only", disk = "a-0" }]'
+    made = Scenario.from_text(ONE_DISK.replace("EVENTS", events).replace("DISKS", "2"))
+    found = run(made, policy="round_robin")
+    assert found.summary["failed_requests"] == 0
+    written = found.disks["written_bytes"] // 2**20
+    assert written.sum() == 16 and written[0] in (3, 4)
 
 
 def test_a_host_that_is_down_fails_no_read_of_a_mirror():
@@ -127,11 +179,12 @@ def test_drawn_failures_hang_on_their_disk_alone():
 
 
 def test_a_log_is_replayed(tmp_path):
-    (tmp_path / "log.csv").write_text("time_s,action,name\n2.5,host_down,h0\n1,disk_fail,c\n4,host_up,h0\n")
+    log = "time_s,action,name,factor\n2.5,host_down,h0,\n1,disk_fail,c,\n4,host_up,h0,\n0,disk_slow,b,2.5\n"
+    (tmp_path / "log.csv").write_text(log)
     found = events_of(scenario(failures='[failures]\nlog = "log.csv"\n', folder=tmp_path))
     assert found == [
-        (1.0, "disk_offline", 3), (2.5, "disk_offline", 0), (2.5, "disk_offline", 1), (4.0, "disk_online", 0),
-        (4.0, "disk_online", 1),
+        (0.0, "disk_slow", 2), (1.0, "disk_offline", 3), (2.5, "disk_offline", 0), (2.5, "disk_offline", 1),
+        (4.0, "disk_online", 0), (4.0, "disk_online", 1),
     ]  # fmt: skip
 
 
@@ -143,6 +196,9 @@ LOGS = [
     ("time_s,action,name\n1,disk_fail,h0\n", "no disk is called 'h0'"),
     ("time_s,action,name\n\n-1,disk_fail,c\n", "line 3"),
     ("time_s,action,name\nx,disk_fail,c\n", "line 2"),
+    ("time_s,action,name\n1,disk_slow,c\n", "no factor"),
+    ("time_s,action,name,factor\n1,disk_slow,c,0\n", "no factor"),
+    ("time_s,action,name,factor\n1,disk_fail,c,2\n", "no factor"),
 ]
 
 
@@ -154,6 +210,9 @@ def test_a_bad_log_is_told_in_one_line(tmp_path, text, part):
 
 
 MISTAKES = [
+    ('events = [{ at = 1, action = "disk_slow", disk = "b" }]', "", "events[0].factor"),
+    ('events = [{ at = 1, action = "disk_fail", disk = "b", factor = 2 }]', "", "events[0].factor"),
+    ('events = [{ at = 1, action = "disk_slow", disk = "b", factor = 0 }]', "", "events[0].factor"),
     ('events = [{ at = 1, action = "host_down", disk = "b" }]', "", "events[0].host"),
     ('events = [{ at = 1, action = "host_down", host = "b" }]', "", "events[0].host"),
     ('events = [{ at = 1, action = "disk_fail" }]', "", "events[0].disk"),

@@ -6,7 +6,7 @@ import pytest
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_streams
-from placement_sim.experiments.faults import build_events
+from placement_sim.experiments.faults import build_changes
 from placement_sim.experiments.parts import data_folder
 from placement_sim.experiments.scenario import Scenario
 
@@ -115,7 +115,7 @@ def test_build_by_hand() -> None:
     assert cluster.hosts[0].bandwidth_bytes_per_s == 1e9 and cluster.hosts[0].latency_ns == 50_000
     assert len({disk.host_index for disk in cluster.disks}) == 3
     assert cluster.objects[0].disks == (0, 1, 2)
-    assert [(event.time_ns, event.disk_index) for event in build_events(scenario, cluster, 1)] == [
+    assert [(event.time_ns, event.disk) for event in build_changes(scenario, cluster, 1)] == [
         (10**9, 2),
         (2 * 10**9, 0),
     ]

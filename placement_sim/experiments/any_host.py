@@ -7,7 +7,7 @@ in failure domains that the block does not use already.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ def can_lose_any_host(
         False: by capacity, with every object written in full: whether the remaining hosts can hold all copies
         in some arrangement; lost and moved bytes are then the most that may be on the host. True: the scenario
         is run, and the answer is that of its maps and free space at the end, where only the copies that are gone
-        move; disks then out of reach do not count.
+        move; disks then out of reach do not count, and read-only
+        ones take nothing.
     seed, policy
         Of the run, as in `run`.
 
@@ -147,13 +148,18 @@ def _after_run(
     simulated = simulate_scenario(scenario, seed=seed, policy=policy)
     cluster, events, outcome = simulated.cluster, simulated.events, simulated.outcome
     reached = [disk.present for disk in cluster.disks]
+    writable = list(reached)
     for event in events:
-        if event.time_ns <= outcome.end_ns:
-            reached[event.disk_index] = event.action != "disk_offline"
+        if event.time_ns <= outcome.end_ns and event.action != "disk_slow":
+            reached[event.disk] = event.action != "disk_offline"
+            writable[event.disk] = reached[event.disk] and event.action != "disk_read_only"
     minimum = np.array([disk.min_free_bytes for disk in cluster.disks])
-    free = np.where(reached, outcome.capacity_bytes - outcome.used_bytes - minimum, 0).tolist()
-    cases = [_from_maps(cluster, outcome.allocation, free, reached, host) for host in _used_hosts(cluster)]
-    return cluster, cases
+    free = np.where(writable, outcome.capacity_bytes - outcome.used_bytes - minimum, 0).tolist()
+    added = tuple(event.disk for event in events if event.action == "add_disk" and event.time_ns <= outcome.end_ns)
+    objects = tuple(replace(thing, disks=tuple(sorted({*thing.disks, *added}))) for thing in cluster.objects)
+    disks = tuple(replace(disk, present=disk.present or i in added) for i, disk in enumerate(cluster.disks))
+    cluster = replace(cluster, objects=objects, disks=disks)  # a disk that joined has a component of every object
+    return cluster, [_from_maps(cluster, outcome.allocation, free, reached, host) for host in _used_hosts(cluster)]
 
 
 def _from_maps(
@@ -162,7 +168,7 @@ def _from_maps(
     domains = _domains(cluster)
     demands, lost, moved = [], 0, 0
     for thing, parents in zip(cluster.objects, allocation, strict=True):
-        usable = tuple(d for d in _without(cluster, range(len(cluster.disks)), host) if reached[d])
+        usable = tuple(disk for disk in _without(cluster, thing.disks, host) if reached[disk])
         for group in groups_of_maps(parents, thing.block_bytes):
             gone = [disk for disk in group.disks if cluster.disks[disk].host_index == host]
             kept = [disk for disk in _without(cluster, group.disks, host) if reached[disk]]

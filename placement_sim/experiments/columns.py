@@ -43,6 +43,7 @@ COLUMNS: dict[str, Column] = {
     "written_blocks": Column("blocks of the object's components on the disk", "blocks", "int64"),
     "window_requests": Column("requests of the whole cluster finished in the window", "requests", "int64"),
     "window_latency_s_mean": Column("mean latency of those requests", "s", "float64"),
+    "factor": Column("factor on the service times of a slow disk; NaN for other events", "1", "float64"),
     "replication": Column("number of the independent history", "", "int64"),
     "part_bytes": Column("what a failed disk held, copies and parity included", "bytes", "int64"),
     "lost_bytes": Column("data lost, without copies and parity", "bytes", "int64"),

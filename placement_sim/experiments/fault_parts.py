@@ -21,9 +21,20 @@ class EventSpec(Part):
     """Something that happens to one disk or host at a stated time."""
 
     at: DurationNs
-    action: Literal["add_disk", "disk_offline", "disk_online", "disk_fail", "host_down", "host_up"]
+    action: Literal[
+        "add_disk",
+        "disk_offline",
+        "disk_online",
+        "disk_fail",
+        "disk_read_only",
+        "disk_writable",
+        "disk_slow",
+        "host_down",
+        "host_up",
+    ]
     disk: Name | None = None
     host: Name | None = None
+    factor: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @property
     def target(self) -> str:
@@ -37,6 +48,9 @@ class EventSpec(Part):
         if given != [wanted]:
             problem = f"{self.action} strikes a {wanted}, given is {' and '.join(given) or 'none'}"
             raise MisfitError(wanted, problem, f"name a {wanted} and nothing else")
+        if (self.factor is None) == (self.action == "disk_slow"):
+            cure = "give the factor of its service times" if self.factor is None else "remove the factor"
+            raise MisfitError("factor", f"belongs to disk_slow, the action is {self.action}", cure)
         return self
 
 

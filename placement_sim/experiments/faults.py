@@ -1,22 +1,21 @@
-"""From a scenario's events and failures to the control events of a run with guest I/O."""
+"""From a scenario's events and failures to the changes of disks in a run with guest I/O."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from placement_sim.engine.datapath import DiskEvent
 from placement_sim.engine.reliability import Outages
 from placement_sim.errors import InputError
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import Cluster
-from placement_sim.model.faults import Fault, disk_changes
+from placement_sim.model.faults import DiskChange, Fault, disk_changes
 from placement_sim.workloads.failures import LifeLaw, renewals
 from placement_sim.workloads.fault_log import read_fault_log
 
 
-def build_events(scenario: Scenario, cluster: Cluster, seed: int) -> tuple[DiskEvent, ...]:
-    """Give the control events in order of time: scheduled, drawn and replayed faults, disk by disk.
+def build_changes(scenario: Scenario, cluster: Cluster, seed: int) -> list[DiskChange]:
+    """Give what happens to the disks in order of time: by faults scheduled, drawn and replayed.
 
     Raises
     ------
@@ -25,14 +24,14 @@ def build_events(scenario: Scenario, cluster: Cluster, seed: int) -> tuple[DiskE
     """
     faults = [*_scheduled(scenario, cluster), *_failures(scenario, cluster, seed)]
     hosts = [disk.host_index for disk in cluster.disks]
-    changes = disk_changes(faults, hosts, [disk.present for disk in cluster.disks])
-    return tuple(DiskEvent(*change) for change in changes)
+    return disk_changes(faults, hosts, [disk.present for disk in cluster.disks])
 
 
 def _scheduled(scenario: Scenario, cluster: Cluster) -> Iterator[Fault]:
     disks, hosts = _indices(cluster)
     for event in scenario.events:
-        yield Fault(event.at, event.action, (disks if event.disk else hosts)[event.target])
+        index = (disks if event.disk else hosts)[event.target]
+        yield Fault(event.at, event.action, index, event.factor or 1.0)
 
 
 def _indices(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from placement_sim.engine.datapath import DiskEvent, Outcome
+from placement_sim.engine.datapath import Outcome
 from placement_sim.engine.histogram import percentile_ns, upper_edge_ns
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.columns import make_frame
 from placement_sim.experiments.fleet_frames import fleet_frames, fleet_summary, phases_frame, why_waited
 from placement_sim.model.cluster import Cluster
+from placement_sim.model.faults import DiskChange
 from placement_sim.workloads.requests import KIND_NAMES
 
 NS = 1e-9
@@ -120,13 +121,13 @@ def load_frames(folder: str | Path, names: Iterable[str]) -> tuple[dict[str, pd.
 def make_result(
     cluster: Cluster,
     workloads: list[str],
-    events: tuple[DiskEvent, ...],
+    events: tuple[DiskChange, ...],
     outcome: Outcome,
     manifest: dict[str, Any],
     fleet: tuple[FleetPlan, FleetLog] | None = None,
 ) -> Result:
     """Turn an outcome, and what was written down about a fleet, into frames."""
-    added = {event.disk_index for event in events if event.action == "add_disk"}
+    added = {event.disk for event in events if event.action == "add_disk"}
     disks = _disks(cluster, outcome, added)
     present = [disk.present or i in added for i, disk in enumerate(cluster.disks)]
     summary, phases, marks = summarise(outcome, disks[present]), phases_frame(outcome), {}
@@ -243,17 +244,21 @@ def _timeline(cluster: Cluster, outcome: Outcome) -> pd.DataFrame:
 
 
 def _events(
-    cluster: Cluster, events: tuple[DiskEvent, ...], outcome: Outcome, marks: Mapping[str, int]
+    cluster: Cluster, events: tuple[DiskChange, ...], outcome: Outcome, marks: Mapping[str, int]
 ) -> pd.DataFrame:
-    rows = [(e.time_ns, e.action, cluster.disks[e.disk_index].name) for e in events if e.time_ns <= outcome.end_ns]
-    rows += [(time_ns, name, "") for name, time_ns in marks.items()]
+    rows: list[tuple[int, str, str, float]] = [
+        (e.time_ns, e.action, cluster.disks[e.disk].name, e.factor if e.action == "disk_slow" else np.nan)
+        for e in events
+        if e.time_ns <= outcome.end_ns
+    ]
+    rows += [(time_ns, name, "", np.nan) for name, time_ns in marks.items()]
     if outcome.no_space is not None:
         index = outcome.no_space.disk_index
-        rows.append((outcome.no_space.time_ns, "no_space", cluster.disks[index].name if index >= 0 else ""))
+        rows.append((outcome.no_space.time_ns, "no_space", cluster.disks[index].name if index >= 0 else "", np.nan))
     rows.sort(key=lambda row: row[0])
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     times = np.array(columns[0], dtype=np.int64) * NS
-    return make_frame({"time_s": times, "action": list(columns[1]), "disk": list(columns[2])})
+    return make_frame({"time_s": times, **dict(zip(("action", "disk", "factor"), columns[1:], strict=True))})
 
 
 def summarise(outcome: Outcome, disks: pd.DataFrame) -> pd.Series:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from placement_sim.engine.datapath import DiskEvent, Outcome
+from placement_sim.engine.datapath import Outcome
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_streams
-from placement_sim.experiments.faults import build_events
+from placement_sim.experiments.faults import build_changes
 from placement_sim.experiments.fleet import resolve_strategy
 from placement_sim.experiments.fleet_build import build_fleet
 from placement_sim.experiments.manifest import manifest
@@ -18,6 +18,7 @@ from placement_sim.experiments.result import Result, make_result
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.traced import open_traces, trace_counts
 from placement_sim.model.cluster import Cluster
+from placement_sim.model.faults import DiskChange
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
@@ -72,7 +73,7 @@ class Simulated(NamedTuple):
     policy: PlacementPolicy
     strategy: UpgradeStrategy | None
     cluster: Cluster
-    events: tuple[DiskEvent, ...]
+    events: tuple[DiskChange, ...]
     outcome: Outcome
     fleet: tuple[FleetPlan, FleetLog] | None
     traces: dict[str, dict[str, Any]]  # what was left out of each workload's trace
@@ -87,6 +88,7 @@ def simulate_scenario(
     record_requests: bool = False,
 ) -> Simulated:
     """Build a scenario and simulate it; parameters and errors are those of `run`."""
+    from placement_sim.engine.faults import FaultControl
     from placement_sim.engine.simulate import simulate
     from placement_sim.engine.upgrade import FleetUpgrade
 
@@ -95,7 +97,7 @@ def simulate_scenario(
         raise InputError("seed", f"{seed} is negative", "give a seed of 0 or more")
     chosen = resolve_policy(scenario, policy)
     cluster = build_cluster(scenario)
-    events = build_events(scenario, cluster, seed)
+    events = tuple(build_changes(scenario, cluster, seed))
     upgrade, way = None, None
     if scenario.fleet is not None:
         way = resolve_strategy(scenario.fleet, strategy)
@@ -113,8 +115,7 @@ def simulate_scenario(
         horizon_ns=scenario.horizon,
         window_ns=scenario.window_ns,
         warm_up_ns=scenario.warm_up,
-        events=events,
-        control=[] if upgrade is None else [upgrade],
+        control=[FaultControl(events), *([] if upgrade is None else [upgrade])],
         stop_at_no_space=scenario.on_no_space == "stop",
         record_requests=record_requests,
     )

@@ -1,8 +1,9 @@
-"""A log of faults to be replayed: CSV with the columns time_s, action and name."""
+"""A log of faults to be replayed: CSV with the columns time_s, action, name, and factor for what is slow."""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from placement_sim.model.faults import ACTIONS, Fault
 from placement_sim.units import parse_duration_ns
 
 COLUMNS = ["time_s", "action", "name"]
+FACTOR = "factor"  # a fourth column, if there is one: empty but for disk_slow
 
 
 def read_fault_log(path: Path, disks: Mapping[str, int], hosts: Mapping[str, int]) -> list[Fault]:
@@ -31,15 +33,16 @@ def read_fault_log(path: Path, disks: Mapping[str, int], hosts: Mapping[str, int
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TraceError(str(path), f"cannot read: {error}", "name a CSV file of faults") from None
-    if not rows or rows[0] != COLUMNS:
+    if not rows or rows[0] not in (COLUMNS, [*COLUMNS, FACTOR]):
         raise TraceError(f"{path}: line 1", "the head is another", f"write {','.join(COLUMNS)}")
-    return [_fault(f"{path}: line {number}", row, disks, hosts) for number, row in enumerate(rows[1:], 2) if row]
+    width = len(rows[0])
+    return [_fault(f"{path}: line {number}", row, width, disks, hosts) for number, row in enumerate(rows[1:], 2) if row]
 
 
-def _fault(place: str, row: list[str], disks: Mapping[str, int], hosts: Mapping[str, int]) -> Fault:
-    if len(row) != len(COLUMNS):
-        raise TraceError(place, f"{len(row)} values instead of {len(COLUMNS)}", f"write {','.join(COLUMNS)}")
-    time_s, action, name = row
+def _fault(place: str, row: list[str], width: int, disks: Mapping[str, int], hosts: Mapping[str, int]) -> Fault:
+    if len(row) != width:
+        raise TraceError(place, f"{len(row)} values instead of {width}", "give one value a column")
+    time_s, action, name, *rest = row
     if action not in ACTIONS:
         raise TraceError(place, f"the action {action!r} is not known", f"use one of {', '.join(ACTIONS)}")
     known = hosts if ACTIONS[action].target == "host" else disks
@@ -49,4 +52,17 @@ def _fault(place: str, row: list[str], disks: Mapping[str, int], hosts: Mapping[
         time_ns = parse_duration_ns(f"{time_s} s")
     except ValueError as error:
         raise TraceError(place, str(error), "give seconds since the start") from None
-    return Fault(time_ns, action, known[name])
+    return Fault(time_ns, action, known[name], _factor(place, action, rest[0] if rest else ""))
+
+
+def _factor(place: str, action: str, text: str) -> float:
+    """Read the factor of ``disk_slow``, and nothing for any other action."""
+    if action != "disk_slow" and not text:
+        return 1.0
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if action != "disk_slow" or not 0.0 < factor < math.inf:
+        raise TraceError(place, f"{text!r} is no factor of {action}", "give disk_slow a positive one, others none")
+    return factor
