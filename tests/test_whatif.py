@@ -14,6 +14,7 @@ from placement_sim.experiments.host_loss import host_losses
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.trace_load import look_through
 from placement_sim.experiments.whatif import WhatIf, what_if
+from placement_sim.workloads.traces import open_trace
 
 MIB = 2**20
 TAIL = """
@@ -112,16 +113,16 @@ def test_blocks_of_a_trace_by_hand(tmp_path: Path) -> None:
         (3.0, "x", "Read", 7 * MIB, 512),  # a read allocates nothing but widens the object
         (4.0, "y", "Write", 3 * MIB, 2 * MIB + 512),  # three blocks of another device
     ]
-    load = look_through(msr(tmp_path / "t.csv", rows), MIB)
+    load = look_through(open_trace(msr(tmp_path / "t.csv", rows)), MIB)
     assert load.devices == {"x.0": (7 * MIB + 512, 2), "y.0": (5 * MIB + 512, 3)}
     assert (load.requests, load.span_s, load.new_bytes) == (5, 4.0, 5 * MIB)
     parts = load.parts(1)
     assert [thing["size"] for thing in parts["objects"]] == [8 * MIB, 6 * MIB]
     assert [workload["trace"]["device"] for workload in parts["workloads"]] == ["x.0", "y.0"]
-    one = look_through(tmp_path / "t.csv", MIB, device="y.0")
+    one = look_through(open_trace(tmp_path / "t.csv"), MIB, device="y.0")
     assert one.new_bytes == 3 * MIB
     with pytest.raises(InputError, match="no device 'z'"):
-        look_through(tmp_path / "t.csv", MIB, device="z")
+        look_through(open_trace(tmp_path / "t.csv"), MIB, device="z")
 
 
 UNEQUAL = """
@@ -142,7 +143,7 @@ def trace(tmp_path: Path) -> Path:
 
 
 def answer(trace: Path, copies: int | None = 1, **options: int) -> WhatIf:
-    load = look_through(trace, MIB)
+    load = look_through(open_trace(trace), MIB)
     return what_if(
         Scenario.from_text(UNEQUAL),
         load,
@@ -179,6 +180,21 @@ def test_a_new_disk_and_its_share(trace: Path) -> None:
     # Most free fills the new disk from 40 down to 30 with its first ten blocks, then it and disk b in turn: 10 + 15.
     assert rows.loc["most_free", "share_best"] == pytest.approx(25 / 40)
     assert rows.loc["most_free", "concentration"] == pytest.approx(1.25)
+
+
+def test_one_device_of_several_is_taken_alone(tmp_path: Path) -> None:
+    rows = [(float(i), host, "Write", i * MIB, 4096) for i in range(24) for host in ("x", "y")]
+    load = look_through(open_trace(msr(tmp_path / "t.csv", rows)), MIB, device="y.0")
+    found = what_if(Scenario.from_text(UNEQUAL), load, policies=["stripe"], copies=1, replications=1, redundancy=1)
+    assert found.rules.iloc[0]["time_s_best"] == pytest.approx(20.0, abs=1e-6)  # as in the first test; both: 10 s
+
+
+def test_skipped_rows_are_told(tmp_path: Path) -> None:
+    path = msr(tmp_path / "t.csv", [(float(i), "x", "Write", i * MIB, 4096) for i in range(8)])
+    path.write_text(path.read_text() + "90000000,x,0,Write,none,4096,1\n")
+    load = look_through(open_trace(path, "msr", on_bad_row="skip"), MIB)
+    found = what_if(Scenario.from_text(UNEQUAL), load, policies=["stripe"], replications=1, redundancy=1)
+    assert any("1 bad rows of the trace were skipped" in note for note in found.notes)
 
 
 def test_copies_divide_the_cluster(trace: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placement_sim.cli.shared import File, Json, Plugin, Seed, load_plugin, print_json, print_table, progress_bar
+from placement_sim.cli.traces import Device, Format, OnBadRow, TimeUnit
 from placement_sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 def whatif(
     file: File,
     trace: Annotated[str | None, typer.Option("--trace", help="In place of the scenario's workloads.")] = None,
-    format: Annotated[str | None, typer.Option("--format", help="Of the trace; by default by its content.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="One device of the trace.")] = None,
+    format: Format = None,
+    time_unit: TimeUnit = None,
+    on_bad_row: OnBadRow = "error",
+    device: Device = None,
     policies: Annotated[str | None, typer.Option("--policies", help="Names, divided by commas.")] = None,
     replications: Annotated[int, typer.Option("--replications", help="Runs a policy.")] = 3,
     copies: Annotated[int | None, typer.Option("--copies", help="Virtual disks at once; by default enough.")] = None,
@@ -34,16 +37,21 @@ def whatif(
     from placement_sim.experiments.trace_load import look_through
     from placement_sim.experiments.whatif import what_if
     from placement_sim.units import parse_bytes
+    from placement_sim.workloads.traces import open_trace
 
     scenario, own = Scenario.from_toml(file), load_plugin(plugin)
     try:
         new_disk_bytes = None if add is None else parse_bytes(add)
     except ValueError as error:
         raise InputError("--add", str(error), "mend the size") from None
+    load = None
+    if trace is not None:
+        opened = open_trace(trace, format, time_unit, on_bad_row=on_bad_row)
+        load = look_through(opened, scenario.objects[0].block_size, device)
     names = None if policies is None else [name.strip() for name in policies.split(",") if name.strip()]
     found = what_if(
         scenario,
-        None if trace is None else look_through(trace, scenario.objects[0].block_size, format, device),
+        load,
         policies=None if names is None else [own.get(name, name) for name in names],
         replications=replications,
         copies=copies,

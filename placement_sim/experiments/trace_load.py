@@ -7,7 +7,6 @@ writes for the first time: these are what fills disks.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from placement_sim.errors import InputError
 from placement_sim.workloads.requests import WRITE, Requests
-from placement_sim.workloads.traces import open_trace
+from placement_sim.workloads.traces import Trace
 
 MOST_DEVICES = 64
 MOST_BLOCKS = 2**26  # blocks of one device that are counted one by one; half a gigabyte of numbers
@@ -24,14 +23,23 @@ Blocks = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TraceLoad:
-    """What a trace asks of a cluster; `devices`: name -> (end of its addresses in bytes, blocks written)."""
+    """What a trace asks of a cluster; `devices`: name -> (end of its addresses in bytes, blocks written).
 
-    file: str
-    format: str
+    `reading` is how it was read, as a workload's trace has it; `device_count` counts those not chosen, too.
+    """
+
+    reading: dict[str, Any]
     requests: int
+    skipped_rows: int
     span_s: float
     block_bytes: int
     devices: dict[str, tuple[int, int]]
+    device_count: int
+
+    @property
+    def file(self) -> str:
+        """The trace's file."""
+        return str(self.reading["file"])
 
     @property
     def new_bytes(self) -> int:
@@ -44,22 +52,22 @@ class TraceLoad:
         for name, (end_bytes, _) in self.devices.items():
             size = max(1, -(-end_bytes // self.block_bytes)) * self.block_bytes
             objects.append({"name": name, "size": size, "block_size": self.block_bytes, "mirrors": mirrors})
-            trace: dict[str, Any] = {"file": self.file, "format": self.format}
-            if len(self.devices) > 1:
-                trace["device"] = name
+            trace = self.reading | ({"device": name} if self.device_count > 1 else {})
             workloads.append({"name": name, "object": name, "trace": trace})
         return {"objects": objects, "workloads": workloads}
 
 
-def look_through(file: str | Path, block_bytes: int, format: str | None = None, device: str | None = None) -> TraceLoad:
-    """Read a trace for what it asks of a cluster.
+def look_through(trace: Trace, block_bytes: int, device: str | None = None) -> TraceLoad:
+    """Read an opened trace for what it asks of a cluster.
 
     Raises
     ------
     InputError
-        It cannot be read, has more devices than can be told apart here, or not the one named.
+        It cannot be read, or only once; it has too many devices, or not the one named.
     """
-    trace = open_trace(file, format)
+    file = trace.name
+    if trace.source.once:
+        raise InputError(file, "it is read several times, and a pipe can be read once", "save it to a file")
     ends: dict[int, int] = {}
     written: dict[int, Blocks] = {}
     requests, last_ns = 0, 0
@@ -69,18 +77,22 @@ def look_through(file: str | Path, block_bytes: int, format: str | None = None, 
             mine = chunk.device == number
             end = int((chunk.offset_bytes[mine] + chunk.size_bytes[mine]).max())
             ends[number] = max(ends.get(number, 0), end)
-            fresh = _blocks(str(file), chunk, mine & (chunk.kind == WRITE), block_bytes)
+            fresh = _blocks(file, chunk, mine & (chunk.kind == WRITE), block_bytes)
             written[number] = np.union1d(written.get(number, fresh), fresh)
-            _check_blocks(str(file), len(written[number]))
+            _check_blocks(file, len(written[number]))
     names = list(trace.devices)
     found = {names[i] if i < len(names) else f"device {i}": (ends[i], len(written[i])) for i in sorted(ends)}
+    count = len(found)
     if device is not None:
         if device not in found:
-            raise InputError(str(file), f"there is no device {device!r}", f"name one of {', '.join(list(found)[:20])}")
+            raise InputError(file, f"there is no device {device!r}", f"name one of {', '.join(list(found)[:20])}")
         found = {device: found[device]}
     if len(found) > MOST_DEVICES:
-        raise InputError(str(file), f"it has {len(found)} devices, more than {MOST_DEVICES}", "choose one of them")
-    return TraceLoad(str(file), trace.format, requests, last_ns / 1e9, block_bytes, found)
+        raise InputError(file, f"it has {len(found)} devices, more than {MOST_DEVICES}", "choose one of them")
+    reading: dict[str, Any] = {"file": str(trace.source.path), "format": trace.format, "on_bad_row": trace.on_bad_row}
+    reading |= {"sort_window": trace.window_requests}
+    reading |= {} if trace.time_unit is None else {"time_unit": trace.time_unit}
+    return TraceLoad(reading, requests, trace.skipped_rows, last_ns / 1e9, block_bytes, found, count)
 
 
 def _blocks(file: str, chunk: Requests, chosen: npt.NDArray[np.bool_], block_bytes: int) -> Blocks:

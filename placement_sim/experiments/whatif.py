@@ -79,7 +79,7 @@ def what_if(
     Parameters
     ----------
     load
-        A trace, by `look_through`, in place of the scenario's workloads; None keeps those.
+        A trace, by `trace_load.look_through`, in place of the scenario's workloads; None keeps those.
     policies
         Tried beside the scenario's own, which is the baseline; None: six.
     copies
