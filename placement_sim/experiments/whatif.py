@@ -248,9 +248,9 @@ def _new_disk(
         runs = after.runs[after.runs["policy"] == name]
         shares = runs["new_disk_write_share"].to_numpy(dtype=np.float64)
         known = shares[np.isfinite(shares)]
-        share = (
-            _bounds("share", t_interval(known)) if len(known) else dict.fromkeys(_bounds("share", NOTHING), math.nan)
-        )
+        share = dict.fromkeys(("share_low", "share_best", "share_high"), math.nan)
+        if len(known):
+            share = _bounds("share", t_interval(known))
         times, censored = _times(after, name, end_s)
         rows.append(
             {
@@ -265,9 +265,6 @@ def _new_disk(
     return pd.DataFrame(rows).sort_values(["postponed_s_best", "policy"], ascending=[False, True], ignore_index=True)
 
 
-NOTHING = Interval(0.0, 0.0, 0.0)
-
-
 def _notes(load: TraceLoad | None, copies: int, redundancy: int, plain: Scenario) -> list[str]:
     said = []
     if load is not None:
@@ -275,6 +272,8 @@ def _notes(load: TraceLoad | None, copies: int, redundancy: int, plain: Scenario
         said.append(
             f"{load.requests} requests over {load.span_s:.6g} s write {gib:.4g} GiB of blocks for the first time."
         )
+        if load.skipped_rows:
+            said.append(f"{load.skipped_rows} bad rows of the trace were skipped and are missing here.")
     if copies > 1:
         said.append(
             f"{copies} such virtual disks write at once: each has 1/{copies} of every disk; no latencies follow."
