@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.measured import Measured
 
 SHARED = Path(__file__).parents[2] / "shared" / "traces" / "fio_json"
+DATA = Path(__file__).parents[1] / "data" / "fio"
 DEPTHS = (1, 2, 4, 8, 16)
 
 
@@ -281,6 +283,46 @@ def test_a_scenario_names_the_written_file(calibrated: Calibration, tmp_path: Pa
     assert scenario.disks[0].law.make() == calibrated.model
     with pytest.raises(InputError, match="cannot write"):
         save_disk_model(tmp_path / "none" / "x.toml", calibrated)
+
+
+DISK = (
+    'kind = "ssd"\nparameters = {read_latency = "1 ms", write_latency = "1 ms", '
+    "read_bytes_per_s = 1, write_bytes_per_s = 1}"
+)
+DAMAGED_MODELS = {
+    DISK.replace("ssd", "ssx"): "kind: 'ssx'",
+    DISK + "\nunknown = 1": "unknown key 'unknown'",
+    DISK + "\nchannels = 0": "channels: 0",
+    DISK.replace("read_latency", "latency"): "unknown parameter",
+    'kind = "ssd"': "missing 4",
+    'kind = "ssd"\nparameters = 3': "is no disk model",
+    "": "is no disk model",
+    "[[": "not valid TOML",
+}
+
+
+@pytest.mark.parametrize("text", [DISK, *DAMAGED_MODELS])
+def test_a_damaged_disk_model_is_an_error_that_names_it(text: str, tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(text)
+    disks = '[[disks]]\nname = "d"\ncapacity = "1 GiB"\nmodel = "m.toml"\n'
+    scenario = (
+        'objects = [{name = "o", size = "1 MiB", block_size = "1 MiB"}]\nworkloads = [{name = "w", object = "o", '
+        "synthetic = {requests = 1, size = 4096, closed = {outstanding = 1}}}]\n" + disks
+    )
+    if text == DISK:
+        assert Scenario.from_text(scenario, folder=tmp_path).disks[0].law.kind == "ssd"
+        return
+    with pytest.raises(InputError, match=re.escape(DAMAGED_MODELS[text])) as found:
+        Scenario.from_text(scenario, folder=tmp_path)
+    assert "m.toml" in str(found.value)
+
+
+@pytest.mark.real_data
+def test_the_projects_own_recordings() -> None:
+    found = calibrate_fio([DATA / "virtual_disk_4k.json"])
+    assert found.channels == 5 and found.error_held_out == pytest.approx(0.101, abs=0.0005)  # golden
+    with pytest.raises(InputError, match="no constant number of channels"):
+        calibrate_fio([DATA / "virtual_disk_4k_disturbed.json"])
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,16 +33,16 @@ def fio(
     if as_json:
         print_json(found.to_dict())
         return
-    heads = ["run", "depth", "IOPS", "fit", "held out", "mean ms", "fit", "p99 ms", "fit"]
+    heads = ["bytes", "depth", "IOPS", "fit", "held out", "mean ms", "fit", "p99 ms", "fit"]
     rows = [
         [
-            f"{row['operation']} {row['size_bytes']} B",
+            f"{row['operation']} {row['size_bytes']}",
             str(row["depth"]),
-            f"{row['iops_measured']:.4g}",
+            _digits(row["iops_measured"]),
             *(_share(row[key]) for key in ("iops_error", "iops_error_held_out")),
-            f"{row['latency_s_mean_measured'] * 1e3:.3g}",
+            _digits(row["latency_s_mean_measured"] * 1e3),
             _share(row["latency_error"]),
-            f"{row['latency_s_p99_measured'] * 1e3:.3g}",
+            _digits(row["latency_s_p99_measured"] * 1e3),
             _share(row["latency_s_p99_fitted"] / row["latency_s_p99_measured"] - 1),
         ]
         for row in found.runs.to_dict("records")
@@ -52,6 +52,11 @@ def fio(
     for line in found.notes:
         print(line)
     print(f"Written: {out}" if out else "Nothing is written without --out.")
+
+
+def _digits(value: float) -> str:
+    """Three digits, or all before the point, without an exponent."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _share(value: float) -> str:
