@@ -186,6 +186,8 @@ def test_a_log_is_replayed(tmp_path):
         (0.0, "disk_slow", 2), (1.0, "disk_offline", 3), (2.5, "disk_offline", 0), (2.5, "disk_offline", 1),
         (4.0, "disk_online", 0), (4.0, "disk_online", 1),
     ]  # fmt: skip
+    log_digest = run(scenario(failures='[failures]\nlog = "log.csv"\n', folder=tmp_path)).manifest["traces_sha256"]
+    assert list(log_digest) == ["log.csv"] and len(log_digest["log.csv"]) == 64
 
 
 LOGS = [

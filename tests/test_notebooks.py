@@ -90,12 +90,21 @@ assert found.baseline == "straw2" and times.loc["straw2", "time_s_best"] < times
 assert {"most_free", "mine"} <= set(found.new_disk["policy"])
 assert list(hosts["fits"]) == ["depends"] * 4
 """
+FAULTS = """
+assert hosts.answer is True
+best = list(losses["best"])
+assert best == sorted(best) and (losses["low"] < losses["high"]).all()
+assert base.summary.loc["loss_events_per_year", "high"] > 0
+assert (abs(pairs["best"] / pairs["expected"] - 1) < 0.15).all()
+assert all(held["whole_after_s"].median() > 0 for held in waits)
+"""
 # Notebook -> parameters in place of its own, and what must hold at its end.
 EXECUTED: dict[str, tuple[dict[str, Any], str]] = {
     "00_start_here": ({"replications": 2}, START),
     "01_placement": ({"replications": 2}, PLACEMENT),
     "05_check_against_theory": ({}, THEORY),
     "06_bring_your_own": ({"replications": 2}, OWN),
+    "07_faults": ({"replications": 4, "cycles": 1000}, FAULTS),
 }
 
 

@@ -69,9 +69,12 @@ def code_digest() -> str:
 
 
 def trace_digests(scenario: Scenario) -> dict[str, str]:
-    """Digest each trace file, under the name that the scenario gives it."""
+    """Digest each trace file and the log of failures, under the name that the scenario gives it."""
     traces = [workload.trace for workload in scenario.workloads if workload.trace]
-    return {trace.file: file_digest(trace_path(scenario, trace)) for trace in traces}
+    paths = {trace.file: trace_path(scenario, trace) for trace in traces}
+    if scenario.failures is not None and scenario.failures.log is not None:
+        paths[scenario.failures.log] = scenario.folder / scenario.failures.log
+    return {name: file_digest(path) for name, path in paths.items()}
 
 
 def file_digest(path: Path) -> str:

@@ -20,7 +20,6 @@ from placement_sim.experiments.fleet import resolve_strategy
 from placement_sim.experiments.manifest import (
     UNKNOWN,
     code_digest,
-    file_digest,
     policy_identity,
     strategy_identity,
     trace_digests,
@@ -103,9 +102,8 @@ def recipe(
 
 
 def _file_digests(scenario: Scenario) -> dict[str, str]:
-    log = scenario.failures.log if scenario.failures else None
     try:
-        return trace_digests(scenario) | ({} if log is None else {log: file_digest(scenario.folder / log)})
+        return trace_digests(scenario)
     except OSError as error:
         cure = "name a file that can be read"
         raise InputError(str(error.filename), f"cannot read: {error.strerror}", cure) from None
