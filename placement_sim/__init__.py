@@ -1,4 +1,4 @@
-"""A simulator of block placement on disks: which rule should decide where a block lives.
+"""A simulator of block placement on disks, and of upgrades of the machines whose disks they are.
 
 Names are loaded when first used, so that ``import placement_sim`` is quick.
 """
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from placement_sim.policies import POLICIES as POLICIES
     from placement_sim.policies.interface import PlacementPolicy as PlacementPolicy
     from placement_sim.reporting import report as report
+    from placement_sim.upgrades import STRATEGIES as STRATEGIES
+    from placement_sim.upgrades import UpgradeStrategy as UpgradeStrategy
     from placement_sim.workloads.traces import read_trace as read_trace
 
 _HOMES = {
@@ -34,8 +36,10 @@ _HOMES = {
     "PlacementPolicy": "policies.interface",
     "PlacementSimError": "errors",
     "Result": "experiments.result",
+    "STRATEGIES": "upgrades",
     "Scenario": "experiments.scenario",
     "Study": "experiments.studies.study",
+    "UpgradeStrategy": "upgrades",
     "can_lose_any_host": "experiments.any_host",
     "compare": "experiments.compare",
     "read_trace": "workloads.traces",
@@ -46,6 +50,7 @@ _HOMES = {
 }
 __all__ = [
     "POLICIES",
+    "STRATEGIES",
     "Comparison",
     "InputError",
     "Interval",
@@ -54,6 +59,7 @@ __all__ = [
     "Result",
     "Scenario",
     "Study",
+    "UpgradeStrategy",
     "can_lose_any_host",
     "compare",
     "read_trace",

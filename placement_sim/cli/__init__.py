@@ -15,7 +15,7 @@ from placement_sim.errors import InvariantError, NotebookError, PlacementSimErro
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
 app = typer.Typer(
-    help="Simulate block placement on disks.",
+    help="Simulate block placement on disks, and upgrades of fleets of machines.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -38,6 +38,7 @@ for command in (
     studies.sweep,
     studies.status,
     catalogue.policies,
+    catalogue.strategies,
 ):
     app.command()(command)
 app.command("host-loss")(reliability.host_loss)

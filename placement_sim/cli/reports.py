@@ -63,7 +63,7 @@ def _scenario(path: Path, replications: int, seed: int | None, plugin: str | Non
     from placement_sim.experiments.scenario import Scenario
 
     scenario, own = Scenario.from_toml(path), load_plugin(plugin)
-    rule = own.get(scenario.policy.name, scenario.policy.name)
+    rule = own.policies.get(scenario.policy.name, scenario.policy.name)
     return compare(scenario, [rule], replications, seed=seed, progress=progress_bar())
 
 
@@ -86,7 +86,8 @@ def verify(
 
         verdict = verify_notebook(manifest, folders)
     else:
-        verdict = repeat(manifest, None if every else sample, folders, load_plugin(plugin))
+        own = load_plugin(plugin)
+        verdict = repeat(manifest, None if every else sample, folders, own.policies, own.strategies)
     _tell(verdict, as_json)
     return 0 if verdict.agrees else 1
 

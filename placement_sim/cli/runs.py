@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placement_sim.cli.shared import File, Json, Out, Plugin, Seed, load_plugin, print_json, print_table, progress_bar
+from placement_sim.errors import InputError
 
 if TYPE_CHECKING:
     from placement_sim.experiments.compare import Comparison
-    from placement_sim.policies.interface import PlacementPolicy
 
 
 def demo(out: Annotated[str, typer.Option("--out", help="Folder for the report.")] = "out") -> None:
@@ -28,6 +28,7 @@ def run(
     file: File,
     seed: Seed = None,
     policy: Annotated[str | None, typer.Option("--policy", help="In place of the scenario's.")] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Upgrade strategy of the fleet.")] = None,
     out: Out = None,
     as_json: Json = False,
     plugin: Plugin = None,
@@ -38,8 +39,9 @@ def run(
     from placement_sim.experiments.traced import trace_notes
 
     own = load_plugin(plugin)
-    chosen: str | PlacementPolicy | None = None if policy is None else own.get(policy, policy)
-    result = run_scenario(Scenario.from_toml(file), seed=seed, policy=chosen)
+    rule = None if policy is None else own.policies.get(policy, policy)
+    way = None if strategy is None else own.strategies.get(strategy, strategy)
+    result = run_scenario(Scenario.from_toml(file), seed=seed, policy=rule, strategy=way)
     if out is not None:
         result.save(out)
     if as_json:
@@ -53,7 +55,10 @@ def run(
 
 def compare(
     file: File,
-    policies: Annotated[str, typer.Option("--policies", help="Names, divided by commas.")],
+    policies: Annotated[str | None, typer.Option("--policies", help="Names, divided by commas.")] = None,
+    strategies: Annotated[
+        str | None, typer.Option("--strategies", help="Upgrade strategies of the fleet: names, or all.")
+    ] = None,
     replications: Annotated[int, typer.Option("--replications", help="Runs a policy.")] = 10,
     baseline: Annotated[str | None, typer.Option("--baseline", help="By default the first.")] = None,
     seed: Seed = None,
@@ -61,15 +66,23 @@ def compare(
     as_json: Json = False,
     plugin: Plugin = None,
 ) -> None:
-    """Compare policies under the same random numbers, with intervals."""
+    """Compare placement policies, upgrade strategies or pairs of both under the same random numbers, with intervals."""
     from placement_sim.experiments.compare import compare as compare_policies
     from placement_sim.experiments.scenario import Scenario
     from placement_sim.reporting import report
+    from placement_sim.upgrades import STRATEGIES
 
     scenario, own = Scenario.from_toml(file), load_plugin(plugin)
-    names = [name.strip() for name in policies.split(",") if name.strip()]
-    chosen = [own.get(name, name) for name in names]
-    found = compare_policies(scenario, chosen, replications, baseline, seed=seed, progress=progress_bar())
+    if policies is None and strategies is None:
+        raise InputError("compare", "nothing to compare is named", "give --policies or, with a fleet, --strategies")
+    rules = None if policies is None else [own.policies.get(name, name) for name in _names(policies)]
+    ways = None
+    if strategies is not None:
+        names = list(STRATEGIES) if strategies == "all" else _names(strategies)
+        ways = [own.strategies.get(name, name) for name in names]
+    found = compare_policies(
+        scenario, rules, replications, baseline, strategies=ways, seed=seed, progress=progress_bar()
+    )
     if out is not None:
         found.save(out)
         report(found, Path(out) / "report.html")
@@ -79,6 +92,10 @@ def compare(
         print_json({**rows, "notes": list(found.notes), "manifest": found.manifest})
     else:
         _show(found)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _show(comparison: Comparison) -> None:

@@ -8,7 +8,7 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -16,33 +16,45 @@ from placement_sim.errors import InputError
 
 if TYPE_CHECKING:
     from placement_sim.policies.interface import PlacementPolicy
+    from placement_sim.upgrades import UpgradeStrategy
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Out = Annotated[str | None, typer.Option("--out", help="Folder for Parquet files and manifest.json.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="In place of the scenario's seed.")]
 Plugin = Annotated[
-    str | None, typer.Option("--plugin", help="Python file with PlacementPolicy objects; it is executed.")
+    str | None, typer.Option("--plugin", help="Python file with your policies and strategies; it is executed.")
 ]
 File = Annotated[str, typer.Argument(help="Scenario file, TOML.")]
 
 
-def load_plugin(file: str | None) -> dict[str, PlacementPolicy]:
-    """Execute the user's own file, because the user asked for it, and take its policies by name."""
+class Own(NamedTuple):
+    """What a user's own file brings, by name."""
+
+    policies: dict[str, PlacementPolicy]
+    strategies: dict[str, UpgradeStrategy]
+
+
+def load_plugin(file: str | None) -> Own:
+    """Execute the user's own file, because the user asked for it, and take its policies and strategies by name."""
     from placement_sim.policies.interface import PlacementPolicy
+    from placement_sim.upgrades import UpgradeStrategy
 
     if file is None:
-        return {}
+        return Own({}, {})
     if not Path(file).is_file():
-        raise InputError(file, "there is no such file", "name a Python file with PlacementPolicy objects")
+        cure = "name a Python file with PlacementPolicy or UpgradeStrategy objects"
+        raise InputError(file, "there is no such file", cure)
     try:
         values = runpy.run_path(file)
     except (Exception, SystemExit) as error:
         problem = f"it fails with {type(error).__name__}: {error}"
         raise InputError(file, problem, "mend the file") from None
-    own = {value.name: value for value in values.values() if isinstance(value, PlacementPolicy)}
-    if not own:
-        raise InputError(file, "it has no PlacementPolicy object", "assign one to a name at the top level")
-    return own
+    policies = {value.name: value for value in values.values() if isinstance(value, PlacementPolicy)}
+    strategies = {value.name: value for value in values.values() if isinstance(value, UpgradeStrategy)}
+    if not policies and not strategies:
+        problem = "it has no PlacementPolicy or UpgradeStrategy object"
+        raise InputError(file, problem, "assign one to a name at the top level")
+    return Own(policies, strategies)
 
 
 def progress_bar() -> Callable[[int, int, str], None]:

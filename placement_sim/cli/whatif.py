@@ -52,7 +52,7 @@ def whatif(
     found = what_if(
         scenario,
         load,
-        policies=None if names is None else [own.get(name, name) for name in names],
+        policies=None if names is None else [own.policies.get(name, name) for name in names],
         replications=replications,
         copies=copies,
         new_disk_bytes=new_disk_bytes,

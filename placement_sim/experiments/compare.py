@@ -143,14 +143,16 @@ def compare(
     shared = dict(manifests[names[0]])
     del shared["policy"]
     if strategies is not None:
-        shared["strategies"] = [manifests[name]["strategy"] for name in names]
+        shared["arms"] = [
+            {"name": name, "policy": policy.name, "strategy": manifests[name]["strategy"]} for name, policy, _ in arms
+        ]
         del shared["strategy"]
     said = (*notes(scenario), *trace_notes(shared["traces"]))
     shared |= {
         "seed": seed,
         "replications": replications,
         "baseline": baseline,
-        "policies": [manifests[name]["policy"] for name in names],
+        "policies": list({policy.name: manifests[name]["policy"] for name, policy, _ in arms}.values()),
         "notes": list(said),
     }
     return Comparison(

@@ -15,7 +15,8 @@ import pandas as pd
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.digest import summary_digest
-from placement_sim.experiments.manifest import code_digest, file_digest, policy_identity, versions
+from placement_sim.experiments.fleet import resolve_strategy
+from placement_sim.experiments.manifest import code_digest, file_digest, policy_identity, strategy_identity, versions
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.parts import data_folder
 from placement_sim.experiments.run import run
@@ -23,6 +24,7 @@ from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.traced import trace_path
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.upgrades import UpgradeStrategy
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def verify(
     sample: int | None = 3,
     folders: Sequence[str | Path] = (),
     own: Mapping[str, PlacementPolicy] | None = None,
+    own_strategies: Mapping[str, UpgradeStrategy] | None = None,
 ) -> Verdict:
     """Repeat runs of a report and compare.
 
@@ -65,8 +68,8 @@ def verify(
         How many runs to repeat, evenly spread over the report's; None is all.
     folders
         Where the scenario's traces may lie; the folder of the packaged scenarios is tried last.
-    own
-        The caller's own policies by name, for reports on such.
+    own, own_strategies
+        The caller's own policies and upgrade strategies by name, for reports on such.
 
     Raises
     ------
@@ -80,16 +83,19 @@ def verify(
         raise InputError("sample", f"{sample} is below 1", "give 1 or more")
     scenario = _with_traces(manifest, folders)
     rules = {str(entry["name"]): entry for entry in manifest.get("policies", ())}
+    arms = {str(arm["name"]): arm for arm in manifest.get("arms", ())}
     chosen = stated if sample is None else [stated[i] for i in _spread(len(stated), sample)]
     rows, remarks = [], changed_since(manifest)
     for entry in chosen:
-        name = str(entry["policy"])
+        arm = str(entry["policy"])
+        name = str(arms[arm]["policy"]) if arm in arms else arm
+        strategy = _strategy(scenario, arms[arm]["strategy"], own_strategies or {}, remarks) if arm in arms else None
         policy = _policy(rules.get(name, {"name": name}), own or {})
         if policy_identity(policy)["choose_sha256"] != rules.get(name, {}).get("choose_sha256"):
             remarks[f"the rule {name} has another source now than when the report was made"] = None
-        found = summary_digest(dict(run(scenario, seed=int(entry["seed"]), policy=policy).summary))
+        found = summary_digest(dict(run(scenario, seed=int(entry["seed"]), policy=policy, strategy=strategy).summary))
         digests = (str(entry["summary_sha256"]), found)
-        rows.append((name, int(entry["seed"]), *digests, digests[0] == digests[1]))
+        rows.append((arm, int(entry["seed"]), *digests, digests[0] == digests[1]))
     frame = pd.DataFrame(rows, columns=["policy", "seed", "stated_sha256", "found_sha256", "agrees"])
     return Verdict(frame, len(stated), tuple(remarks))
 
@@ -107,6 +113,18 @@ def _policy(entry: Mapping[str, Any], own: Mapping[str, PlacementPolicy]) -> Pla
         cure = f"hand in the file that defines it; {near(name, POLICIES)}"
         raise InputError("report", f"the policy {name!r} is not built in", cure)
     return make_policy(name, **entry.get("parameters", {}))
+
+
+def _strategy(
+    scenario: Scenario, entry: Mapping[str, Any], own: Mapping[str, UpgradeStrategy], remarks: dict[str, None]
+) -> UpgradeStrategy:
+    """Give the strategy of a report; a remark says when its steps are others now."""
+    assert scenario.fleet is not None
+    name = str(entry["name"])
+    strategy = resolve_strategy(scenario.fleet, own.get(name, name))
+    if strategy_identity(strategy) != entry:
+        remarks[f"the strategy {name} has other steps now than when the report was made"] = None
+    return strategy
 
 
 def _with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Path]) -> Scenario:

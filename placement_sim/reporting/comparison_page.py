@@ -14,11 +14,11 @@ from placement_sim.reporting.gallery import pictures
 from placement_sim.reporting.metrics import METRICS, metric_of
 from placement_sim.reporting.page import Code, Grid, Item, Page, Points, Section, Text
 from placement_sim.reporting.tables import (
-    EMPTY,
     PAIRED,
     ComparisonLike,
     cell,
     difference_rows,
+    layout_of,
     notes_of,
     policies_of,
     policy_rows,
@@ -45,7 +45,7 @@ def comparison_page(comparison: ComparisonLike, title: str | None = None) -> Pag
     said: list[Item] = [Points(in_short(table, differences))]
     if runs == 1:
         said.insert(0, Text("A single run of each rule: no interval can be given, and nothing is decided by it."))
-    results: list[Item] = [Grid(policy_rows(table), EMPTY)]
+    results: list[Item] = [Grid(policy_rows(table), layout_of(table).legend)]
     if len(differences):
         results += [Points(findings(table, differences)), Grid(difference_rows(differences), PAIRED)]
     every: list[Item] = [Grid(rows) for rows in all_tables(table)]

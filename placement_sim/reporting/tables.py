@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from textwrap import fill
 from typing import Any, Protocol
 
@@ -15,16 +16,6 @@ import pandas as pd
 from placement_sim.reporting.metrics import metric_of
 
 WIDTH = 100
-INTERVALS = ("latency_s_mean", "latency_s_p99")
-POINTS = {
-    "no_space_time_s": "no\nspace",
-    "no_space_stranded_bytes": "stranded",
-    "failed_requests": "failed",
-    "fill_spread": "spread",
-    "map_bytes": "map",
-}
-HEADS = {"latency_s_mean": "mean latency", "latency_s_p99": "p99 latency"}
-DIFFERENCES = ("latency_s_mean", "latency_s_p99", "failed_requests", "fill_spread")
 EMPTY = (
     "no space: time of the first no-space error, mean over the runs that had one, (k/n) = in k of n runs, "
     "'never' = in none. stranded: free space on the object's disks at that moment, '-' = there was no such "
@@ -37,6 +28,69 @@ PAIRED = (
     "after Holm. 'variance saved': the part of the variance of the difference that the pairing removed, "
     "below 0 where it added some; '-' = not defined."
 )
+
+
+FLEET_EMPTY = (
+    "downtime: of a machine's application, mean over the fleet. makespan: from the start of the rollout to its end, "
+    "without the making of template 2. down: machines unavailable at once. read, written: by the upgrade, template 2 "
+    "included. extra: space beyond that used before, at its peak. done: machines that came out upgraded."
+)
+
+
+OTHER_HEADS = {"guest_during_latency_s_mean": "guests' latency"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which metrics a comparison shows first: with intervals, as points, and as paired differences.
+
+    The keys are metrics, the values their heads.
+    """
+
+    intervals: dict[str, str]
+    points: dict[str, str]
+    differences: tuple[str, ...]
+    legend: str
+
+    @property
+    def heads(self) -> dict[str, str]:
+        """Heads of the metrics in a row a policy."""
+        return self.intervals | self.points
+
+    def label(self, name: str) -> str:
+        """Give the head of a metric in the differences."""
+        return self.heads.get(name) or OTHER_HEADS.get(name) or metric_of(name).label
+
+
+PLACEMENT = Layout(
+    {"latency_s_mean": "mean latency", "latency_s_p99": "p99 latency"},
+    {
+        "no_space_time_s": "no\nspace",
+        "no_space_stranded_bytes": "stranded",
+        "failed_requests": "failed",
+        "fill_spread": "spread",
+        "map_bytes": "map",
+    },
+    ("latency_s_mean", "latency_s_p99", "failed_requests", "fill_spread"),
+    EMPTY,
+)
+FLEET = Layout(
+    {"downtime_s_mean": "downtime", "makespan_s": "makespan"},
+    {
+        "unavailable_vms_max": "down",
+        "upgrade_read_bytes": "read",
+        "upgrade_written_bytes": "written",
+        "extra_space_bytes_max": "extra",
+        "upgraded_vms": "done",
+    },
+    ("downtime_s_mean", "makespan_s", "upgrade_written_bytes", "guest_during_latency_s_mean"),
+    FLEET_EMPTY,
+)
+
+
+def layout_of(frame: pd.DataFrame) -> Layout:
+    """Give the layout by what was measured: a fleet's upgrade or placement alone."""
+    return FLEET if "makespan_s" in set(frame["metric"]) else PLACEMENT
 
 
 class ComparisonLike(Protocol):
@@ -83,7 +137,7 @@ def _row(frame: pd.DataFrame, policy: str, metric: str) -> pd.Series | None:
 def unit_of(name: str, before: str = " ") -> str:
     """Give the unit in brackets, for a head; a count needs none."""
     unit = metric_of(name).unit
-    return "" if unit == "requests" else f"{before}({unit})"
+    return "" if unit in ("requests", "machines") else f"{before}({unit})"
 
 
 def policies_of(frame: pd.DataFrame) -> list[str]:
@@ -93,11 +147,12 @@ def policies_of(frame: pd.DataFrame) -> list[str]:
 
 def policy_rows(table: pd.DataFrame) -> list[list[str]]:
     """One row a policy, the first row is the head."""
-    names = [*INTERVALS, *POINTS]
-    heads = [{**HEADS, **POINTS}[name] + unit_of(name, "\n") for name in names]
+    layout = layout_of(table)
+    names = list(layout.heads)
+    heads = [layout.heads[name] + unit_of(name, "\n") for name in names]
     rows = [["policy", *heads]]
     for policy in policies_of(table):
-        cells = [cell(_row(table, policy, name), name, name in INTERVALS) for name in names]
+        cells = [cell(_row(table, policy, name), name, name in layout.intervals) for name in names]
         rows.append([policy, *cells])
     return rows
 
@@ -105,13 +160,14 @@ def policy_rows(table: pd.DataFrame) -> list[list[str]]:
 def difference_rows(differences: pd.DataFrame) -> list[list[str]]:
     """One row a policy and metric, the first row is the head."""
     rows = [["policy", "metric", "difference [95 %]", "verdict", "variance\nsaved"]]
+    layout = layout_of(differences)
     for policy in policies_of(differences):
-        for name in DIFFERENCES:
+        for name in layout.differences:
             row = _row(differences, policy, name)
             if row is None or math.isnan(float(row["best"])):
                 continue
             saved = float(row["variance_reduction"])
-            label = f"{HEADS.get(name) or POINTS[name]}{unit_of(name)}"
+            label = f"{layout.label(name)}{unit_of(name)}"
             rows.append(
                 [
                     policy,
@@ -179,7 +235,7 @@ def comparison_text(comparison: ComparisonLike) -> str:
     parts = [
         f"{runs} {noun} a policy; [low, high] is the 95 % interval of the mean over the runs.",
         text_table(policy_rows(table)),
-        fill(EMPTY, WIDTH),
+        fill(layout_of(table).legend, WIDTH),
     ]
     if runs == 1:
         parts.insert(1, "This is a single run a policy: it shows no interval and decides nothing.")
