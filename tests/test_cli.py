@@ -126,3 +126,69 @@ def test_demo_makes_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
     found = demo.demo(replications=1)
     assert list(found.runs["policy"]) == list(demo.POLICIES_SHOWN)
+
+
+OWN_STRATEGY = """
+from placement_sim.upgrades import Step, UpgradeStrategy
+steps = (Step("stop", "stop_application"), Step("patch", "patch"), Step("start", "start_application"))
+undo = UpgradeStrategy("mine", "me", "three steps", "software", steps)
+"""
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> str:
+    from test_fleet_runs import SMALL
+
+    file = tmp_path / "fleet.toml"
+    file.write_text(SMALL.replace("guest = ", "# guest = "))
+    return str(file)
+
+
+def test_strategies(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["strategies", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"name", "source", "summary", "needs_reboot", "steps"} <= set(rows[0])
+    assert {"step", "time_s_mean", "source", "mark"} <= set(rows[0]["steps"][0])
+    assert main(["strategies"]) == 0
+    assert "attach os disk" in capsys.readouterr().out
+
+
+def test_fleets_are_run_and_compared(fleet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", fleet, "--strategy", "os_swap", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["upgraded_vms"] == 6
+    assert main(["compare", fleet, "--strategies", "software_swap,os_swap", "--replications", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {row["policy"] for row in found["table"]} == {"software_swap", "os_swap"}
+    arguments = ["compare", fleet, "--strategies", "os_swap", "--policies", "stripe,most_free", "--replications", "2"]
+    assert main([*arguments, "--out", str(tmp_path / "o")]) == 0
+    assert "os_swap on stripe" in capsys.readouterr().out
+    assert main(["verify", str(tmp_path / "o" / "report.html"), "--sample", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["agrees"]
+
+
+def test_a_strategy_of_ones_own(fleet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plugin = tmp_path / "own.py"
+    steps = "steps = ("
+    undone = OWN_STRATEGY.replace(steps, "back = Step('start', 'start_application', version=1)\n" + steps)
+    plugin.write_text(undone.replace('"stop_application")', '"stop_application", undo=back)').replace(
+        '"patch", "patch")', '"patch", "patch", undo=Step("unpatch", "patch", version=1))'
+    ))  # fmt: skip
+    assert main(["run", fleet, "--strategy", "mine", "--plugin", str(plugin), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["manifest"]["strategy"]["name"] == "mine"
+    plugin.write_text(OWN_STRATEGY)  # a failed patch would leave the machine stopped
+    assert main(["run", fleet, "--strategy", "mine", "--plugin", str(plugin)]) == 2
+    assert "give each step what undoes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [
+    ["compare", "{scenario}", "--strategies", "os_swap"],
+    ["compare", "{fleet}"],
+    ["compare", "{fleet}", "--strategies", "os_swab"],
+    ["run", "{scenario}", "--strategy", "os_swap"],
+])  # fmt: skip
+def test_bad_fleet_input_is_one_line(
+    arguments: list[str], scenario: str, fleet: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([argument.format(scenario=scenario, fleet=fleet) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith("placement-sim: ") and captured.err.count("\n") == 1

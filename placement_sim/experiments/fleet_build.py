@@ -19,6 +19,7 @@ from placement_sim.workloads.synthetic import synthetic_requests
 
 COPY_REQUEST_BYTES = 2**20  # assumption: a template's disk is copied in requests of 1 MiB,
 COPY_OUTSTANDING = 8  # eight at a time
+GUEST_CHUNK_REQUESTS = 512  # a guest asks for few; the size of a chunk changes none of them
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ def _guest(fleet: FleetSpec, members: tuple[FleetMember, ...], seed: int, machin
         align_bytes=drawn.align,
         sizes=drawn.size_shares,
         read_share=drawn.read_share,
+        chunk_requests=GUEST_CHUNK_REQUESTS,
         **drawn.make_laws(),
     )
     outstanding = drawn.closed.outstanding if drawn.closed else 0
