@@ -33,6 +33,11 @@ class Own(NamedTuple):
     policies: dict[str, PlacementPolicy]
     strategies: dict[str, UpgradeStrategy]
 
+    @property
+    def everything(self) -> dict[str, Any]:
+        """Both lists as one."""
+        return {**self.policies, **self.strategies}
+
 
 def load_plugin(file: str | None) -> Own:
     """Execute the user's own file, because the user asked for it, and take its policies and strategies by name."""

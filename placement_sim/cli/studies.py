@@ -40,7 +40,7 @@ def sweep(
     from placement_sim.experiments.studies.sweep import preview
     from placement_sim.experiments.studies.sweep import sweep as run_sweep
 
-    study = Study.from_toml(file, load_plugin(plugin))
+    study = Study.from_toml(file, load_plugin(plugin).everything)
     if show:
         cost = preview(study, store=store, workers=workers, pilots=3)
         if as_json:
@@ -77,7 +77,7 @@ def status(
     if Path(file).is_dir():
         rows = _folder_rows(file)
     else:
-        study = Study.from_toml(file, load_plugin(plugin))
+        study = Study.from_toml(file, load_plugin(plugin).everything)
         folder = Path(store) if store else study.folder
         if not folder.is_dir():
             raise InputError(str(folder), "there is no such store yet", "run the study with `placement-sim sweep`")
