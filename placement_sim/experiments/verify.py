@@ -91,7 +91,7 @@ def verify(
         name = str(arms[arm]["policy"]) if arm in arms else arm
         strategy = _strategy(scenario, arms[arm]["strategy"], own_strategies or {}, remarks) if arm in arms else None
         policy = _policy(rules.get(name, {"name": name}), own or {})
-        if policy_identity(policy)["choose_sha256"] != rules.get(name, {}).get("choose_sha256"):
+        if policy_identity(policy)["rule_sha256"] != rules.get(name, {}).get("rule_sha256"):
             remarks[f"the rule {name} has another source now than when the report was made"] = None
         found = summary_digest(dict(run(scenario, seed=int(entry["seed"]), policy=policy, strategy=strategy).summary))
         digests = (str(entry["summary_sha256"]), found)
