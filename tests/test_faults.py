@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from placement_sim.experiments.reliability import reliability
 from placement_sim.experiments.run import run
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.faults import ACTIONS, Fault, disk_changes
-from placement_sim.workloads.failures import YEAR_S, Exponential, renewals
+from placement_sim.workloads.failures import ANNUAL_FAILURE_RATES, FAILURE_LAWS, YEAR_S, Exponential, renewals
 
 BASE = """
 name = "faults"
@@ -314,3 +315,11 @@ def test_the_shipped_scenario_of_a_thousand_disks():
     )
     row = found.summary.loc["disk_failures_per_year"]
     assert row["low"] < 1000 * 0.0169 < row["high"]
+
+
+def test_the_docs_list_every_action_and_law():
+    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = [f"| {name} | {action.target} | {action.meaning} |" for name, action in ACTIONS.items()]
+    assert "\n".join(rows) in text
+    assert all(f"`{law}`" in text for law in FAILURE_LAWS)
+    assert all(rate in text for rate in ANNUAL_FAILURE_RATES)

@@ -202,8 +202,8 @@ def check_theory(
     Examples
     --------
     >>> found = check_theory(["round robin, blocks apart"], replications=2)
-    >>> found[["expected", "best", "agrees"]].iloc[0].tolist()
-    [0.0, 0.0, True]
+    >>> float(found["expected"][0]), float(found["best"][0]), bool(found["agrees"][0])
+    (0.0, 0.0, True)
     """
     names = list(CASES if cases is None else cases)
     for name in names:
