@@ -158,6 +158,12 @@ def test_old_units_and_log_lines(tmp_path: Path) -> None:
     assert a.percentiles_s[99.0] == pytest.approx(b.percentiles_s[99.0])
 
 
+def test_workers_of_one_group_count_as_depth(tmp_path: Path) -> None:
+    values = result(depth=2, iops=4e4, latency_s=2e-4, options={"numjobs": "4", "group_reporting": "1"})
+    (run,) = read_fio([write_file(tmp_path / "x.json", values)])
+    assert run.depth == 8 and run.host_gap_s == pytest.approx(0.0, abs=1e-12)
+
+
 def test_global_options_and_jobs_in_turn(tmp_path: Path) -> None:
     values = result()
     values["global options"] = values["jobs"][0].pop("job options")
