@@ -26,6 +26,8 @@ from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
 
+CODE_CHANGED = "the model's code is not that which made the report"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -81,10 +83,10 @@ def verify(
         raise InputError("report", "names no runs that could be repeated", "name a report of a comparison")
     if sample is not None and sample < 1:
         raise InputError("sample", f"{sample} is below 1", "give 1 or more")
-    scenario = _with_traces(manifest, folders)
+    scenario = scenario_with_traces(manifest, folders)
     rules = {str(entry["name"]): entry for entry in manifest.get("policies", ())}
     arms = {str(arm["name"]): arm for arm in manifest.get("arms", ())}
-    chosen = stated if sample is None else [stated[i] for i in _spread(len(stated), sample)]
+    chosen = stated if sample is None else [stated[i] for i in spread(len(stated), sample)]
     rows, remarks = [], changed_since(manifest)
     for entry in chosen:
         arm = str(entry["policy"])
@@ -100,7 +102,7 @@ def verify(
     return Verdict(frame, len(stated), tuple(remarks))
 
 
-def _spread(total: int, sample: int) -> list[int]:
+def spread(total: int, sample: int) -> list[int]:
     """Choose evenly, first and last included, so that early and late rules are both met."""
     return [int(i) for i in np.unique(np.linspace(0, total - 1, min(sample, total)).round())]
 
@@ -127,9 +129,9 @@ def _strategy(
     return strategy
 
 
-def _with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Path]) -> Scenario:
+def scenario_with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Path]) -> Scenario:
     """Give the scenario, looking for its traces in the first folder that has the same ones."""
-    digests = dict(manifest.get("traces_sha256", {}))
+    digests = manifest.get("traces_sha256")
     scenario = Scenario.from_dict(manifest["scenario"], place="manifest")
     traces = [workload.trace for workload in scenario.workloads if workload.trace]
     other = ""
@@ -137,7 +139,8 @@ def _with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Path]) -> 
         scenario = Scenario.from_dict(manifest["scenario"], place="manifest", folder=folder)
         paths = {trace.file: trace_path(scenario, trace) for trace in traces}
         if all(path.is_file() for path in paths.values()):
-            other = next((name for name, path in paths.items() if file_digest(path) != digests.get(name)), "")
+            # The report of a study states no digests of traces: there the numbers alone tell.
+            other = next((name for name in paths if digests and file_digest(paths[name]) != digests.get(name)), "")
             if not other:
                 return scenario
     if other:
@@ -149,8 +152,8 @@ def _with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Path]) -> 
 def changed_since(manifest: Mapping[str, Any]) -> dict[str, None]:
     """Say what is different now; the keys, in their order, are the remarks."""
     remarks: dict[str, None] = {}
-    if manifest.get("code_sha256") != code_digest():
-        remarks["the model's code is not that which made the report"] = None
+    if manifest.get("code_sha256", code_digest()) != code_digest():
+        remarks[CODE_CHANGED] = None
     now = versions()
     for name, then in dict(manifest.get("versions", {})).items():
         if now.get(name) != then:
