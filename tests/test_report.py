@@ -132,7 +132,7 @@ def test_verify_samples_evenly_and_says_what_changed(comparison: Comparison, htm
     assert verdict.agrees and verdict.stated_runs == 6
     assert list(verdict.runs["seed"]) == [manifest["runs"][i]["seed"] for i in (0, 2, 5)]
     manifest["code_sha256"], manifest["versions"]["numpy"] = "0", "1.0"
-    manifest["policies"][0]["choose_sha256"] = "0"
+    manifest["policies"][0]["rule_sha256"] = "0"
     remarks = verify(manifest, sample=1).remarks
     assert [remark.split(" ")[0] for remark in remarks] == ["the", "numpy", "the"]
     assert "the rule most_free has another source now" in remarks[2]

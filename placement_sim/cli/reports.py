@@ -18,7 +18,7 @@ DIGITS = 12  # of a digest, on a terminal
 
 
 def report(
-    source: Annotated[str, typer.Argument(help="Scenario (.toml), notebook (.ipynb), or folder of saved results.")],
+    source: Annotated[str, typer.Argument(help="Scenario or study (.toml), notebook (.ipynb), folder of results.")],
     out: Annotated[str | None, typer.Option("--out", help="HTML file; by default out/NAME.html.")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF of the same name, too.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="In place of the usual one.")] = None,
@@ -51,11 +51,11 @@ def _made(path: Path, replications: int, seed: int | None, parameters: list[str]
         from placement_sim.experiments.notebooks import parse_parameters, run_notebook
 
         return run_notebook(path, parse_parameters(parameters))
-    if path.is_dir():
-        from placement_sim.experiments.saved import load_saved
+    from placement_sim.experiments.saved import finished_runs, load_saved
 
+    if path.is_dir():
         return load_saved(path)
-    return _scenario(path, replications, seed, plugin)
+    return finished_runs(path, load_plugin(plugin)) or _scenario(path, replications, seed, plugin)
 
 
 def _scenario(path: Path, replications: int, seed: int | None, plugin: str | None) -> Comparison:
@@ -85,6 +85,10 @@ def verify(
         from placement_sim.experiments.notebooks import verify_notebook
 
         verdict = verify_notebook(manifest, folders)
+    elif manifest.get("report") == "study":
+        from placement_sim.experiments.verify_study import verify_study
+
+        verdict = verify_study(manifest, None if every else sample, folders, load_plugin(plugin))
     else:
         own = load_plugin(plugin)
         verdict = repeat(manifest, None if every else sample, folders, own.policies, own.strategies)

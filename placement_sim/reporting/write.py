@@ -13,11 +13,13 @@ from placement_sim.errors import InputError
 from placement_sim.reporting.comparison_page import comparison_page, result_page
 from placement_sim.reporting.notebook_page import notebook_page
 from placement_sim.reporting.page import MAX_BYTES, Page, render
+from placement_sim.reporting.study_page import study_page
 
 # What a source must have to be reported in this way; the first that fits is taken.
 PAGES: dict[str, tuple[tuple[str, ...], Callable[..., Page]]] = {
     "comparison": (("table", "differences", "manifest"), comparison_page),
     "result": (("summary", "disks", "timeline", "manifest"), result_page),
+    "study": (("table", "runs", "factors", "effects", "manifest"), study_page),
     "notebook run": (("cells", "parameters", "manifest"), notebook_page),
 }
 
@@ -43,7 +45,7 @@ def html_report(source: Any, title: str | None = None) -> str:
     Parameters
     ----------
     source
-        A `Comparison`, a `Result`, a `NotebookRun`, or a `Page` that is laid out already.
+        A `Comparison`, a `Result`, a `StudyResult`, a `NotebookRun`, or a `Page` that is laid out already.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def report(source: Any, path: str | Path, *, title: str | None = None, pdf: bool
     Parameters
     ----------
     source
-        A `Comparison`, a `Result`, a `NotebookRun`, or a `Page` that is laid out already.
+        A `Comparison`, a `Result`, a `StudyResult`, a `NotebookRun`, or a `Page` that is laid out already.
     path
         Of the HTML file.
     pdf
