@@ -99,7 +99,7 @@ def _best(table: pd.DataFrame, metric: str, factors: tuple[str, ...]) -> str:
         unit = f" {described.unit}" if described.unit else ""
         parts.append(f"{word} {cell(row, metric)}{unit} at {study_figures.point_name(row, factors) or 'the one point'}")
     if math.isclose(float(rows["best"].min()), float(rows["best"].max())):
-        return f"{_label(metric)}: the same everywhere, {cell(rows.iloc[0], metric)}."
+        return f"{_label(metric)}: the same everywhere, {cell(rows.iloc[0], metric)} {described.unit}."
     return f"{_label(metric)}: {parts[0]}; {parts[1]}. Where intervals overlap, the order may be chance."
 
 
