@@ -55,7 +55,7 @@ def _made(path: Path, replications: int, seed: int | None, parameters: list[str]
 
     if path.is_dir():
         return load_saved(path)
-    return finished_runs(path, load_plugin(plugin)) or _scenario(path, replications, seed, plugin)
+    return finished_runs(path, load_plugin(plugin).everything) or _scenario(path, replications, seed, plugin)
 
 
 def _scenario(path: Path, replications: int, seed: int | None, plugin: str | None) -> Comparison:
@@ -88,7 +88,7 @@ def verify(
     elif manifest.get("report") == "study":
         from placement_sim.experiments.verify_study import verify_study
 
-        verdict = verify_study(manifest, None if every else sample, folders, load_plugin(plugin))
+        verdict = verify_study(manifest, None if every else sample, folders, load_plugin(plugin).everything)
     else:
         own = load_plugin(plugin)
         verdict = repeat(manifest, None if every else sample, folders, own.policies, own.strategies)

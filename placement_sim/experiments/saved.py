@@ -12,7 +12,6 @@ from placement_sim.experiments.compare import Comparison
 from placement_sim.experiments.result import Result, load_frames
 from placement_sim.experiments.studies.outcome import StudyResult
 from placement_sim.experiments.studies.study import Study
-from placement_sim.policies.interface import PlacementPolicy
 
 
 def _study(folder: Path) -> StudyResult:
@@ -27,7 +26,7 @@ def _study(folder: Path) -> StudyResult:
         raise InputError(str(folder), f"the manifest is no study's: {error}", "name another folder") from None
 
 
-def finished_runs(path: str | Path, own: Mapping[str, PlacementPolicy] | None = None) -> StudyResult | None:
+def finished_runs(path: str | Path, own: Mapping[str, Any] | None = None) -> StudyResult | None:
     """Give what is in the store of a study by now; None if the file is no study's.
 
     Raises

@@ -14,14 +14,15 @@ from placement_sim.experiments.run import run
 from placement_sim.experiments.studies.identity import code_identity
 from placement_sim.experiments.studies.study import Study
 from placement_sim.experiments.verify import CODE_CHANGED, Verdict, changed_since, scenario_with_traces, spread
-from placement_sim.policies.interface import PlacementPolicy
+
+OWN_PATHS = ("policy", "fleet.strategy")  # fields that may be given an object
 
 
 def verify_study(
     manifest: Mapping[str, Any],
     sample: int | None = 3,
     folders: Sequence[str | Path] = (),
-    own: Mapping[str, PlacementPolicy] | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Repeat runs of a study's report and compare.
 
@@ -34,7 +35,7 @@ def verify_study(
     folders
         Where the scenario's traces may lie.
     own
-        The caller's own policies by name.
+        The caller's own policies and strategies by name.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def verify_study(
 def _rebuilt(manifest: Mapping[str, Any], folders: Sequence[str | Path], own: Mapping[str, PlacementPolicy]) -> Study:
     factors = [dict(factor) for factor in manifest["factors"]]
     for factor in factors:
-        if factor["path"] == "policy" and "levels" in factor:
+        if factor["path"] in OWN_PATHS and "levels" in factor:
             factor["levels"] = [own.get(str(level), level) for level in factor["levels"]]
     return Study(
         name=manifest["study"],
