@@ -12,10 +12,8 @@ from placement_sim.errors import InputError
 from placement_sim.experiments.digest import summary_digest
 from placement_sim.experiments.run import run
 from placement_sim.experiments.studies.identity import code_identity
-from placement_sim.experiments.studies.study import Study
+from placement_sim.experiments.studies.study import HANDED_IN, Study
 from placement_sim.experiments.verify import CODE_CHANGED, Verdict, changed_since, scenario_with_traces, spread
-
-OWN_PATHS = ("policy", "fleet.strategy")  # fields that may be given an object
 
 
 def verify_study(
@@ -60,10 +58,10 @@ def verify_study(
     return Verdict(frame, len(stated), tuple(remarks))
 
 
-def _rebuilt(manifest: Mapping[str, Any], folders: Sequence[str | Path], own: Mapping[str, PlacementPolicy]) -> Study:
+def _rebuilt(manifest: Mapping[str, Any], folders: Sequence[str | Path], own: Mapping[str, Any]) -> Study:
     factors = [dict(factor) for factor in manifest["factors"]]
     for factor in factors:
-        if factor["path"] in OWN_PATHS and "levels" in factor:
+        if factor["path"] in HANDED_IN and "levels" in factor:
             factor["levels"] = [own.get(str(level), level) for level in factor["levels"]]
     return Study(
         name=manifest["study"],
