@@ -42,7 +42,7 @@ for command in (
 ):
     app.command()(command)
 app.command("host-loss")(reliability.host_loss)
-for trace_command in (traces.info, traces.convert):
+for trace_command in (traces.info, traces.convert, traces.synthesise):
     trace_app.command()(trace_command)
 calibrate_app.command("fio")(calibrate.fio)
 import_app.command("ceph-osd-df")(imports.ceph_osd_df)

@@ -1,7 +1,8 @@
-"""A scenario of a trace: an object a device, or one for the chosen device, on a cluster that is given or assumed."""
+"""A scenario of a trace, or of a generator fitted to one, on a cluster that is given or assumed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from placement_sim.errors import InputError
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.workloads.traces import Trace, trace_info
+from placement_sim.workloads.traces.fit import Fit
+from placement_sim.workloads.traces.judge import Judgement
 from placement_sim.workloads.traces.split import split_trace
 
 BLOCK_BYTES = 1 << 20
@@ -77,8 +80,34 @@ def import_trace(
     if trace.skipped_rows:
         notes.append(f"{trace.skipped_rows} bad rows of the trace were skipped.")
     notes += trace.notes
-    scenario = Scenario.from_dict(values, place=str(out), folder=out.parent)
-    found = TraceImport(scenario, (f"Made of the trace {trace.source.path.name} ({trace.format}).", *notes))
+    return _write(values, out, (f"Made of the trace {trace.source.path.name} ({trace.format}).", *notes))
+
+
+def import_fit(
+    fit: Fit, judged: Iterable[Judgement], out: str | Path, *, cluster: Scenario | None = None
+) -> TraceImport:
+    """Write a scenario whose workload is a fitted generator; how well it fits stands at its head.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    out = Path(out)
+    size = -(-fit.object_bytes // BLOCK_BYTES) * BLOCK_BYTES
+    notes = [f"A generator fitted to {fit.requests} reads and writes; trace against one synthetic stream:"]
+    notes += [f"{row.figure}: {row.trace:.6g} against {row.synthetic:.6g} {row.unit}" for row in judged]
+    values = _cluster(cluster, size, notes)
+    values |= {
+        "name": out.stem,
+        "objects": [{"name": "synthetic", "size": size, "block_size": BLOCK_BYTES}],
+        "workloads": [{"name": "synthetic", "object": "synthetic", "synthetic": fit.workload()}],
+    }
+    return _write(values, out, tuple(notes))
+
+
+def _write(values: dict[str, Any], out: Path, notes: tuple[str, ...]) -> TraceImport:
+    found = TraceImport(Scenario.from_dict(values, place=str(out), folder=out.parent), notes)
     try:
         out.write_text(found.to_toml(), encoding="utf-8")
     except OSError as error:

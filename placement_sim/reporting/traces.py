@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,24 @@ def trace_rows(info: dict[str, Any]) -> list[list[str]]:
         ["skipped bad rows", str(info["skipped_rows"])],
         *[["note", note] for note in info["notes"]],
     ]  # fmt: skip
+
+
+class JudgementLike(Protocol):
+    """What reporting needs of a judgement."""
+
+    @property
+    def figure(self) -> str: ...  # noqa: D102
+    @property
+    def unit(self) -> str: ...  # noqa: D102
+    @property
+    def trace(self) -> float: ...  # noqa: D102
+    @property
+    def synthetic(self) -> float: ...  # noqa: D102
+
+
+def judgement_rows(judged: Iterable[JudgementLike]) -> list[list[str]]:
+    """Give how well a fit holds as rows of figure, unit, trace, synthetic."""
+    return [[row.figure, row.unit, f"{row.trace:.5g}", f"{row.synthetic:.5g}"] for row in judged]
 
 
 def rate_over_time(ax: Axes, frame: pd.DataFrame) -> None:

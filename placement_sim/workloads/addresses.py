@@ -166,11 +166,12 @@ class ZipfAddresses:
 class ZipfRunAddresses:
     """Sequential runs that begin in Zipf-popular extents: a request goes on where the last one ended, or jumps.
 
-    A jump goes to an extent by its popularity and to any aligned place within it.
+    A jump goes to one of `extents` that lie scattered over the space, by its popularity, and to any aligned place
+    within it.
 
     Examples
     --------
-    >>> source = ZipfRunAddresses(1.0, 1.0, 65536).source(Space(2**30, 4096, 1, "vm"))
+    >>> source = ZipfRunAddresses(1.0, 1.0, 65536, 100).source(Space(2**30, 4096, 1, "vm"))
     >>> np.unique(np.diff(source(np.full(100, 4096)))).tolist()
     [4096]
     """
@@ -178,25 +179,28 @@ class ZipfRunAddresses:
     exponent: float
     continue_share: float
     extent_bytes: int
+    extents: int
 
     def __post_init__(self) -> None:
-        check_positive(exponent=self.exponent, extent_bytes=self.extent_bytes)
+        check_positive(exponent=self.exponent, extent_bytes=self.extent_bytes, extents=self.extents)
         check_share(continue_share=self.continue_share)
 
     def source(self, space: Space) -> Callable[[Ints], Ints]:
         """Start a stream: three draws a request, whether it goes on, the extent, the place within."""
         extent = min(max(self.extent_bytes // space.align_bytes, 1) * space.align_bytes, space.object_bytes)
-        extents = ZipfAddresses(self.exponent).source(Space(space.object_bytes, extent, space.seed, space.name))
+        every = space.object_bytes // extent
+        used = min(self.extents, every)
+        ranked = ZipfAddresses(self.exponent).source(Space(used * extent, extent, space.seed, space.name))
+        key = stream_key(space.seed, space.name, "extents")
         runs = generator(space.seed, space.name, "runs")
         after = -1  # where the last request ended; -1: there was none
 
         def offsets(sizes: Ints) -> Ints:
             nonlocal after
             draws = runs.random((len(sizes), 2))
-            places = (
-                extents(np.ones(len(sizes), np.int64))
-                + (draws[:, 1] * max(1, extent // space.align_bytes)).astype(np.int64) * space.align_bytes
-            )
+            extents = scatter(ranked(np.ones(len(sizes), np.int64)) // extent, every, key)
+            within = (draws[:, 1] * max(1, extent // space.align_bytes)).astype(np.int64)
+            places = extents * extent + within * space.align_bytes
             jump = draws[:, 0] >= self.continue_share
             jump[0] |= after < 0
             steps = -(-sizes // space.align_bytes) * space.align_bytes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from placement_sim.workloads.requests import UNMAP, Requests
@@ -11,6 +13,7 @@ FOOTPRINT_RUNS = 1 << 22  # runs of blocks kept at most, 16 bytes each
 HOT_BLOCKS = 1 << 20  # blocks counted at most, 16 bytes each
 RATE_WINDOWS = 128
 FIRST_WINDOW_NS = 1_000_000
+SIZES_KEPT = 1 << 16
 STEPS = 64  # of the log histogram in each power of two
 _BLOCK_BITS = 43  # 2**63 bytes in blocks of 1 MiB
 
@@ -69,7 +72,7 @@ class HotBlocks:
 
     def __init__(self) -> None:
         self._keys: Ints = np.zeros(0, np.int64)
-        self._counts: Ints = np.zeros(0, np.int64)
+        self.counts: Ints = np.zeros(0, np.int64)
         self.missed = 0
 
     def add(self, chunk: Requests) -> None:
@@ -78,18 +81,18 @@ class HotBlocks:
         keys = (chunk.device[data].astype(np.int64) << _BLOCK_BITS) | (chunk.offset_bytes[data] >> 20)
         found, counts = np.unique(keys, return_counts=True)
         everything, inverse = np.unique(np.concatenate([self._keys, found]), return_inverse=True)
-        sums = np.bincount(inverse, weights=np.concatenate([self._counts, counts]), minlength=len(everything))
-        self._keys, self._counts = everything, sums.astype(np.int64)
+        sums = np.bincount(inverse, weights=np.concatenate([self.counts, counts]), minlength=len(everything))
+        self._keys, self.counts = everything, sums.astype(np.int64)
         if len(self._keys) > HOT_BLOCKS:
-            edge = int(np.partition(self._counts, len(self._counts) // 2)[len(self._counts) // 2])
-            keep = self._counts > edge
-            self._keys, self._counts = self._keys[keep], self._counts[keep]
+            edge = int(np.partition(self.counts, len(self.counts) // 2)[len(self.counts) // 2])
+            keep = self.counts > edge
+            self._keys, self.counts = self._keys[keep], self.counts[keep]
             self.missed += edge
 
     def top(self, number: int) -> list[tuple[int, int, int]]:
         """Give (device, block, requests) of the hottest, first by requests, then by place."""
-        order = np.lexsort((self._keys, -self._counts))[:number]
-        keys, counts = self._keys[order].tolist(), self._counts[order].tolist()
+        order = np.lexsort((self._keys, -self.counts))[:number]
+        keys, counts = self._keys[order].tolist(), self.counts[order].tolist()
         return [(key >> _BLOCK_BITS, key & (2**_BLOCK_BITS - 1), n) for key, n in zip(keys, counts, strict=True)]
 
 
@@ -135,14 +138,14 @@ class LogHistogram:
     """
 
     def __init__(self) -> None:
-        self._counts = np.zeros(65 * STEPS, dtype=np.int64)
+        self.counts = np.zeros(65 * STEPS, dtype=np.int64)
         self.total = 0
 
     def add(self, values: Ints) -> None:
         """Count values of 0 or more."""
         mantissa, exponent = np.frexp(values.astype(np.float64))
         bins = exponent.astype(np.int64) * STEPS + ((mantissa - 0.5) * 2 * STEPS).astype(np.int64)
-        self._counts += np.bincount(np.where(values > 0, bins, 0), minlength=65 * STEPS)
+        self.counts += np.bincount(np.where(values > 0, bins, 0), minlength=65 * STEPS)
         self.total += len(values)
 
     def percentile(self, q: float) -> float | None:
@@ -150,6 +153,23 @@ class LogHistogram:
         if not self.total:
             return None
         rank = max(1, int(np.ceil(self.total * q / 100.0)))
-        place = int(np.searchsorted(np.cumsum(self._counts), rank))
+        place = int(np.searchsorted(np.cumsum(self.counts), rank))
         exponent, step = divmod(place, STEPS)
         return float(np.ldexp(0.5 + step / (2 * STEPS), exponent)) if place else 0.0
+
+
+class Sizes:
+    """Distinct sizes; beyond ``SIZES_KEPT`` of them new ones are counted together."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[int] = Counter()
+        self.further = 0
+
+    def add(self, chunk: Requests) -> None:
+        """Take up a chunk; unmaps do not count."""
+        values, counts = np.unique(chunk.size_bytes[chunk.kind != UNMAP], return_counts=True)
+        for size, count in zip(values.tolist(), counts.tolist(), strict=True):
+            if size in self.counts or len(self.counts) < SIZES_KEPT:
+                self.counts[size] += count
+            else:
+                self.further += count

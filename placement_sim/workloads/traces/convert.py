@@ -94,6 +94,18 @@ def convert_trace(trace: Trace, out: str | Path, to: str, device: str | None = N
     return done
 
 
+def write_requests(chunks: Iterator[Requests], device: str, out: str | Path) -> int:
+    """Write requests of one device that are no recording as Parquet; give their number.
+
+    Raises
+    ------
+    TraceError
+        The file cannot be written.
+    """
+    with _whole(Path(out)) as part:
+        return _write_parquet(chunks, lambda: [device], part, lambda: counts({}, 0))
+
+
 def _of_device(trace: Trace, device: str | None) -> Iterator[Requests]:
     found = device is None
     for chunk in trace.chunks():
@@ -125,13 +137,24 @@ def _whole(out: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _to_parquet(trace: Trace, chunks: Iterator[Requests], part: Path, done: Conversion) -> None:
+def _write_parquet(
+    chunks: Iterator[Requests], devices: Callable[[], list[str]], part: Path, metadata: Callable[[], dict[bytes, bytes]]
+) -> int:
+    requests = 0
     with pq.ParquetWriter(part, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
         for chunk in chunks:
             if len(chunk):
-                writer.write_batch(batch_of(chunk, trace.devices))
-                done.requests += len(chunk)
-        writer.add_key_value_metadata(counts(dict(trace.other_operations), trace.skipped_rows))
+                writer.write_batch(batch_of(chunk, devices()))
+                requests += len(chunk)
+        writer.add_key_value_metadata(metadata())
+    return requests
+
+
+def _to_parquet(trace: Trace, chunks: Iterator[Requests], part: Path, done: Conversion) -> None:
+    def counted() -> dict[bytes, bytes]:
+        return counts(dict(trace.other_operations), trace.skipped_rows)  # known at the end alone
+
+    done.requests = _write_parquet(chunks, lambda: trace.devices, part, counted)
 
 
 def _to_vscsi(layout: np.dtype[np.void], version: int) -> Callable[..., None]:

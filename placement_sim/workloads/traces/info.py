@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from placement_sim.workloads.requests import READ, UNMAP, WRITE, Requests
-from placement_sim.workloads.traces.collect import Footprint, HotBlocks, LogHistogram, RateOverTime
+from placement_sim.workloads.traces.collect import Footprint, HotBlocks, LogHistogram, RateOverTime, Sizes
 from placement_sim.workloads.traces.rows import SECTOR_BYTES, Ints
 from placement_sim.workloads.traces.trace import Trace
 
 FOOTPRINT_BLOCKS = {"4kib": 4096, "64kib": 65536, "1mib": 1 << 20}
 PERCENTILES = (1.0, 10.0, 50.0, 90.0, 99.0, 99.9)
 SIZES_SHOWN = 20
-SIZES_KEPT = 1 << 16
 HOTTEST_SHOWN = 10
 ALIGNMENTS_BYTES = (4096, 65536, 1 << 20)
 _KINDS = ((READ, "read"), (WRITE, "write"), (UNMAP, "unmap"))
-
-
-class _Sizes:
-    """Distinct sizes; beyond ``SIZES_KEPT`` of them new ones are counted together."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[int] = Counter()
-        self.further = 0
-
-    def add(self, chunk: Requests) -> None:
-        values, counts = np.unique(chunk.size_bytes[chunk.kind != UNMAP], return_counts=True)
-        for size, count in zip(values.tolist(), counts.tolist(), strict=True):
-            if size in self.counts or len(self.counts) < SIZES_KEPT:
-                self.counts[size] += count
-            else:
-                self.further += count
 
 
 class _Devices:
@@ -79,7 +61,7 @@ class TraceSummary:
     def __init__(self) -> None:
         self._footprints = {name: Footprint(size) for name, size in FOOTPRINT_BLOCKS.items()}
         self._hot, self._rate, self._gaps = HotBlocks(), RateOverTime(), LogHistogram()
-        self._sizes, self._devices = _Sizes(), _Devices()
+        self._sizes, self._devices = Sizes(), _Devices()
         self._sector_in_4kib = np.zeros(8, dtype=np.int64)
         self._off_sector = 0
         self._aligned = np.zeros(len(ALIGNMENTS_BYTES), dtype=np.int64)
