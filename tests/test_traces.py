@@ -305,21 +305,3 @@ def test_projects_own_recording() -> None:
     assert info["devices"] == ["app.db", "app.db-wal"]
     times = np.concatenate([chunk.time_ns for chunk in open_trace(file, window_requests=1000).chunks()])
     assert len(times) == 33034 and (np.diff(times) >= 0).all()
-
-
-@pytest.mark.parametrize("name", GOOD)
-def test_a_random_change_is_read_or_refused_never_a_traceback(tmp_path: Path, name: str) -> None:
-    rng = np.random.default_rng(1)
-    pool = b"\0\r\n\t ,.-\"'/0129xR\xff\xb2"
-    for _ in range(40):
-        data = bytearray(GOOD[name])
-        for at in rng.integers(0, len(data), size=rng.integers(1, 4)).tolist():
-            data[at] = pool[int(rng.integers(len(pool)))]
-        for rule in ("error", "skip"):
-            for known in (name, None):
-                try:
-                    trace = open_trace(put(tmp_path, bytes(data)), known, on_bad_row=rule, window_requests=1)
-                    for chunk in trace.chunks():
-                        assert (chunk.size_bytes > 0).all() and (chunk.offset_bytes >= 0).all()
-                except TraceError as error:
-                    assert str(tmp_path) in str(error), bytes(data)

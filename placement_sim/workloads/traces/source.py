@@ -18,6 +18,7 @@ RAW_BYTES = 1 << 18
 PIECE_BYTES = 1 << 20  # at most about this much is decompressed at a time, whatever the ratio
 LZMA_MEMORY_BYTES = 1 << 28
 HEAD_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 22  # of text that are cut into columns at once, however large the window
 STANDARD_INPUT = "-"
 _COPY_AGAIN = "copy or download the file again"
 _DECODE_ERRORS = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError, MemoryError)
@@ -229,6 +230,7 @@ def read_records(source: TraceSource, record_bytes: int, records: int) -> Iterat
 
 def read_lines(source: TraceSource, block_bytes: int) -> Iterator[tuple[int, bytes]]:
     """Yield (number of the first line, from 1; whole lines ending in a newline)."""
+    block_bytes = min(block_bytes, BLOCK_BYTES)
     parts: list[bytes] = []
     held = 0
     line = 1

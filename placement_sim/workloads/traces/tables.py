@@ -89,7 +89,7 @@ def _scsi_command(text: str) -> int:
 def _libcachesim(checker: Checker, columns: Columns, time_unit: str | None) -> Rows:
     version = checker.whole("version", columns[0])
     checker.check(~np.isin(version, (1, 2)), lambda i: f"version {version[i]} is not 1 or 2")
-    checker.reading.version = first = checker.reading.version or int(version[0])
+    checker.reading.version = first = checker.reading.version or int(version[np.argmax(checker.good)])
     checker.check(version != first, lambda i: f"version {version[i]} is mixed with version {first}")
     ticks = checker.decimal_ns("time", columns[1]) if time_unit == "s" else checker.whole("time", columns[1])
     codes = by_value(columns[2], _scsi_command)

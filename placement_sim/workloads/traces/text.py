@@ -49,7 +49,7 @@ class Lines:
 
     def line(self, number: int) -> str:
         """Give the beginning of a line for an error."""
-        return self.text.split(b"\n", number + 1)[number][:80].decode()
+        return self.text.split(b"\n", number + 1)[number].decode()[:80]
 
 
 def cut(block: bytes, separator: str) -> Lines:
