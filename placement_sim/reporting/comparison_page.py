@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def comparison_page(comparison: ComparisonLike, title: str | None = None) -> Pag
         results += [Points(findings(table, differences)), Grid(difference_rows(differences), PAIRED)]
     every: list[Item] = [Grid(rows) for rows in all_tables(table)]
     return Page(
-        title=title or f"{'Placement comparison' if len(policies) > 1 else 'Scenario'}: {scenario.get('name', 'runs')}",
+        title=title or f"{_kind(manifest, policies)}: {scenario.get('name', 'runs')}",
         lead=ran,
         summary=said,
         sections=[
@@ -62,6 +63,12 @@ def comparison_page(comparison: ComparisonLike, title: str | None = None) -> Pag
         limits=[*notes_of(comparison), *LIMITS],
         manifest={**manifest, "report": "comparison", "runs": run_digests(getattr(comparison, "runs", None))},
     )
+
+
+def _kind(manifest: Mapping[str, Any], policies: list[str]) -> str:
+    if len(policies) == 1:
+        return "Scenario"
+    return "Comparison of upgrade strategies" if "arms" in manifest else "Placement comparison"
 
 
 def result_page(result: Result, title: str | None = None) -> Page:
@@ -137,6 +144,11 @@ def _repeat(manifest: Mapping[str, Any], policies: list[str]) -> list[Item]:
     """Say which command makes the numbers again."""
     if "replications" not in manifest:
         return []
-    command = f"placement-sim compare scenario.toml --policies {','.join(policies)}"
-    command += f" --replications {manifest['replications']} --baseline {manifest['baseline']} --seed {manifest['seed']}"
+    named = {"policies": [str(entry["name"]) for entry in manifest.get("policies", ())] or policies}
+    if "arms" in manifest:
+        named["strategies"] = list(dict.fromkeys(str(arm["strategy"]["name"]) for arm in manifest["arms"]))
+    command = "placement-sim compare scenario.toml"
+    command += "".join(f" --{option} {','.join(names)}" for option, names in named.items())
+    command += f" --replications {manifest['replications']} --baseline {shlex.quote(manifest['baseline'])}"
+    command += f" --seed {manifest['seed']}"
     return [Text("With the scenario above as scenario.toml, this repeats the runs:"), Code(command)]

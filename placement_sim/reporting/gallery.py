@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from placement_sim.reporting import figures, run_figures, trade_figures
+from placement_sim.reporting import figures, fleet_figures, run_figures, trade_figures
 from placement_sim.reporting.page import Picture, picture
-from placement_sim.reporting.tables import ComparisonLike, policies_of
+from placement_sim.reporting.tables import FLEET, ComparisonLike, layout_of, policies_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,10 +52,16 @@ def _differences(metric: str) -> Callable[[ComparisonLike], pd.DataFrame]:
     return rows
 
 
-def _several(comparison: ComparisonLike) -> pd.DataFrame:
-    """Give the table where there are points enough for a front."""
+def _fleets(comparison: ComparisonLike) -> pd.DataFrame:
+    """Give the table where a fleet was upgraded."""
     table = comparison.table
-    return table if len(policies_of(table)) > 2 else table.iloc[:0]
+    return table if layout_of(table) is FLEET else table.iloc[:0]
+
+
+def _several(comparison: ComparisonLike) -> pd.DataFrame:
+    """Give the table where there are points enough for a front; of fleets another figure says more."""
+    table = comparison.table
+    return table if len(policies_of(table)) > 2 and layout_of(table) is not FLEET else table.iloc[:0]
 
 
 def _stranding(comparison: ComparisonLike) -> pd.DataFrame:
@@ -91,15 +97,31 @@ def _rows(plot: Callable[..., None], **options: Any) -> Callable[[pd.DataFrame, 
 
 
 FIRST = "in the first run"
+PAIRED = "policy minus baseline, with its 95 % interval; both met the same arrivals, addresses and service draws."
 PLATES: dict[str, Plate] = {
+    "upgrade": Plate(
+        "Makespan of the rollout and mean downtime of a machine, with 95 % intervals of the means; both axes "
+        "logarithmic, lower left is better.",
+        _fleets,
+        lambda frame, policies: figures.draw(fleet_figures.downtime_against_makespan, frame, height=3.8),
+    ),
+    "downtime difference": Plate(
+        f"Paired difference of a machine's mean downtime, {PAIRED}",
+        _differences("downtime_s_mean"),
+        _rows(figures.paired_differences, metric="downtime_s_mean"),
+    ),
+    "makespan difference": Plate(
+        f"Paired difference of the makespan, {PAIRED}",
+        _differences("makespan_s"),
+        _rows(figures.paired_differences, metric="makespan_s"),
+    ),
     "latency": Plate(
         "Mean and 99th percentile of latency, with the 95 % interval of the mean over the runs.",
         _table,
         _rows(figures.latency_intervals),
     ),
     "latency difference": Plate(
-        "Paired difference of mean latency, policy minus baseline, with its 95 % interval; both met the same "
-        "arrivals, addresses and service draws.",
+        f"Paired difference of mean latency, {PAIRED}",
         _differences("latency_s_mean"),
         _rows(figures.paired_differences),
     ),
@@ -151,6 +173,6 @@ def pictures(comparison: ComparisonLike, ran: str) -> list[Picture]:
     for plate in PLATES.values():
         frame = plate.frame(comparison)
         if len(frame):
-            first = f" The first {PANELS} rules are shown." if count > PANELS and FIRST in plate.shows else ""
+            first = f" The first {PANELS} are shown." if count > PANELS and FIRST in plate.shows else ""
             drawn.append(picture(plate.draw(frame, count), f"{plate.shows}{first} {ran}"))
     return drawn

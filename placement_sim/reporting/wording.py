@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from placement_sim.reporting.metrics import metric_of
-from placement_sim.reporting.tables import cell, policies_of, told_apart
+from placement_sim.reporting.tables import cell, layout_of, told_apart
 
 LIMITS = (
     "Disks are models: service times come from the scenario, not from the reader's hardware.",
@@ -22,10 +22,11 @@ LIMITS = (
     "Requests in flight at the horizon are counted as in flight and have no latency. Under overload "
     "the latency therefore depends on the horizon.",
 )
+LEADING = ("latency_s_mean", "downtime_s_mean", "makespan_s")  # what a reader in a hurry asks for
 METHODS = (
-    "Each rule was simulated with the same seeds. Random numbers are keyed by seed, entity and purpose, so within a "
-    "replication every rule meets the same arrivals, addresses and service times. A difference is taken within the "
-    "replication; its interval is over the replications (Student's t, 95 %). Counting begins at the end of the "
+    "Each rule or strategy was simulated with the same seeds. Random numbers are keyed by seed, entity and purpose, "
+    "so within a replication each meets the same arrivals, addresses and service times. A difference is taken within "
+    "the replication; its interval is over the replications (Student's t, 95 %). Counting begins at the end of the "
     "warm-up and stops at the horizon. Percentiles are nearest-rank, on a histogram whose bins are at most 0.4 % wide."
 )
 
@@ -52,8 +53,9 @@ def what_was_run(manifest: Mapping[str, Any], policies: int, runs: int) -> str:
     """
     scenario = manifest.get("scenario", {})
     said = [f"Scenario {scenario['name']!r}"] if "name" in scenario else []
-    said += [count(policies, "rule"), f"{count(runs, 'run')} each from seed {manifest.get('seed', 'unknown')}"]
-    said.append(f"horizon {_seconds(scenario['horizon'])}" if "horizon" in scenario else "until the requests end")
+    noun, end = ("strategy", "upgrade ends") if "arms" in manifest else ("rule", "requests end")
+    said += [count(policies, noun), f"{count(runs, 'run')} each from seed {manifest.get('seed', 'unknown')}"]
+    said.append(f"horizon {_seconds(scenario['horizon'])}" if "horizon" in scenario else f"until the {end}")
     if "warm_up" in scenario:
         said.append(f"warm-up {_seconds(scenario['warm_up'])}")
     return ", ".join(said) + "."
@@ -65,11 +67,11 @@ def _seconds(text: str) -> str:
 
 
 def in_short(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-    """Say what a manager asks: what is fastest, what ran out of space, what failed."""
-    policies = policies_of(table)
-    sentences = [_fastest(table, policies)]
+    """Say what a manager asks: what is best, what ran out of space, what failed."""
+    leading = [name for name in layout_of(table).intervals if name in LEADING]
+    sentences = [_extremes(table, name) for name in leading]
     if len(differences):
-        sentences.append(_told_apart(differences))
+        sentences += [_told_apart(differences, name) for name in leading]
     space = table[(table["metric"] == "no_space_time_s") & table["best"].notna()]
     if space.empty:
         sentences.append("No write found its disks full.")
@@ -81,30 +83,30 @@ def in_short(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _fastest(table: pd.DataFrame, policies: list[str]) -> str:
-    rows = table[(table["metric"] == "latency_s_mean") & table["best"].notna()]
+def _extremes(table: pd.DataFrame, name: str) -> str:
+    described = metric_of(name)
+    label = described.label[:1].upper() + described.label[1:]
+    rows = table[(table["metric"] == name) & table["best"].notna()]
     if rows.empty:
-        return "No request finished, so there is no latency to compare."
-    best = rows.iloc[int(rows["best"].argmin())]
-    said = f"{cell(best, 'latency_s_mean')} ms"
-    if len(policies) == 1:
-        return f"Mean latency under {best['policy']}: {said}."
-    worst = rows.iloc[int(rows["best"].argmax())]
+        return f"{label}: no run has a value."
+    best, worst = (rows.iloc[int(at)] for at in (rows["best"].argmin(), rows["best"].argmax()))
+    if table["policy"].nunique() == 1:
+        return f"{label} under {best['policy']}: {cell(best, name)} {described.unit}."
     return (
-        f"Lowest mean latency: {best['policy']}, {said}; highest: {worst['policy']}, "
-        f"{cell(worst, 'latency_s_mean')} ms. Where intervals overlap, the order may be chance."
+        f"{label}: lowest under {best['policy']}, {cell(best, name)} {described.unit}; highest under "
+        f"{worst['policy']}, {cell(worst, name)} {described.unit}. Where intervals overlap, the order may be chance."
     )
 
 
-def _told_apart(differences: pd.DataFrame) -> str:
-    rows = differences[differences["metric"] == "latency_s_mean"]
+def _told_apart(differences: pd.DataFrame, name: str) -> str:
+    rows = differences[differences["metric"] == name]
     baseline = str(differences["baseline"].iloc[0])
-    faster = [str(row["policy"]) for _, row in rows.iterrows() if told_apart(row) and float(row["best"]) < 0]
-    slower = [str(row["policy"]) for _, row in rows.iterrows() if told_apart(row) and float(row["best"]) > 0]
-    other = [str(name) for name in rows["policy"] if str(name) not in {*faster, *slower}]
-    parts = [("faster", faster), ("slower", slower), ("not told apart from it", other)]
+    lower = [str(row["policy"]) for _, row in rows.iterrows() if told_apart(row) and float(row["best"]) < 0]
+    higher = [str(row["policy"]) for _, row in rows.iterrows() if told_apart(row) and float(row["best"]) > 0]
+    other = [str(policy) for policy in rows["policy"] if str(policy) not in {*lower, *higher}]
+    parts = [("lower", lower), ("higher", higher), ("not told apart from it", other)]
     told = "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
-    return f"Against {baseline}, on mean latency, {told or 'nothing was compared'}."
+    return f"Against {baseline}, {metric_of(name).label}: {told or 'nothing was compared'}."
 
 
 def _out_of_space(table: pd.DataFrame, row: pd.Series) -> str:
@@ -116,19 +118,20 @@ def _out_of_space(table: pd.DataFrame, row: pd.Series) -> str:
 
 
 def findings(table: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-    """Say in a sentence a policy how its mean latency compares, and how many requests fail."""
+    """Say in a sentence a policy how its leading metric compares, and how many requests fail."""
     failures = table[table["metric"] == "failed_requests"].set_index("policy")["best"].to_dict()
-    scale = metric_of("latency_s_mean").scale
+    described = metric_of(next(name for name in layout_of(table).intervals if name in LEADING))
+    label, unit = described.label, described.unit
     sentences = []
-    for _, row in differences[differences["metric"] == "latency_s_mean"].iterrows():
-        low, high, best = (float(row[name]) * scale for name in ("low", "high", "best"))
-        span = f"95 % interval {low:+.4g} to {high:+.4g} ms"
+    for _, row in differences[differences["metric"] == described.name].iterrows():
+        low, high, best = (float(row[name]) * described.scale for name in ("low", "high", "best"))
+        span = f"95 % interval {low:+.4g} to {high:+.4g} {unit}"
         if not (math.isfinite(low) and math.isfinite(high)):
-            said = f"one run, {best:+.3g} ms of mean latency; one run decides nothing"
+            said = f"one run, {best:+.3g} {unit} of {label}; one run decides nothing"
         elif not told_apart(row):
-            said = f"mean latency is not told apart ({span})"
+            said = f"{label} is not told apart ({span})"
         else:
-            said = f"mean latency is {'lower' if best < 0 else 'higher'} by {abs(best):.4g} ms ({span})"
+            said = f"{label} is {'lower' if best < 0 else 'higher'} by {abs(best):.4g} {unit} ({span})"
         mine, other = (float(failures.get(row[name], 0)) for name in ("policy", "baseline"))
         if mine != other:
             said += f"; failed requests a run: {mine:.4g} against {other:.4g}"
