@@ -1,4 +1,4 @@
-"""A wheel, unpacked where no clone is, has the device models, scenarios and traces and runs the demo."""
+"""A wheel, unpacked where no clone is, has the device models, scenarios, traces and the page of the reports."""
 
 import os
 import subprocess
@@ -34,6 +34,7 @@ def test_data_is_in_the_wheel(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("placement_sim-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
+        assert "placement_sim/reporting/page.html.j2" in archive.namelist()
     packed = {
         path.relative_to(tmp_path / "site" / "placement_sim" / "data")
         for path in (tmp_path / "site" / "placement_sim" / "data").rglob("*")

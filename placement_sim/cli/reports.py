@@ -107,7 +107,8 @@ def _tell(verdict: Verdict, as_json: bool) -> None:
     for remark in verdict.remarks:
         print(f"Note: {remark}.")
     word = "agree with" if verdict.agrees else "DIFFER from"
-    print(f"{len(rows)} of {verdict.stated_runs} runs were repeated: their numbers {word} the report.")
+    noun = "cells" if "cell" in verdict.runs else "runs"
+    print(f"{len(rows)} of {verdict.stated_runs} {noun} were repeated: their numbers {word} the report.")
 
 
 def _short(value: Any) -> str:
