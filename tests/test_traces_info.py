@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_traces import FIO3, GOOD, MSR, put
+from test_traces import FIO3, GOOD, MSR, PACK, put
 
 from placement_sim.cli import main
 from placement_sim.reporting.figures import svg
 from placement_sim.reporting.traces import trace_picture, trace_rows
 from placement_sim.workloads.requests import Requests
 from placement_sim.workloads.traces import collect, open_trace, read_trace, trace_info
+from placement_sim.workloads.traces.source import TraceSource
 
 REQUIRED = (
     "format", "requests", "reads", "writes", "span_s", "read_bytes", "write_bytes", "footprint_blocks_4kib",
@@ -187,13 +188,14 @@ def test_a_last_line_without_newline_is_noted(tmp_path: Path) -> None:
     assert "no newline" in note
 
 
-def test_a_decompression_bomb_is_read_in_pieces(tmp_path: Path) -> None:
-    import bz2
-
-    from placement_sim.workloads.traces.source import PIECE_BYTES, TraceSource
-
-    packed = bz2.compress(b"\0" * (64 << 20))
-    assert max(map(len, TraceSource(put(tmp_path, packed)).pieces())) <= PIECE_BYTES
+@pytest.mark.parametrize(
+    ("name", "most_bytes"), [("gzip", 1 << 20), ("bzip2", 1 << 20), ("xz", 1 << 20), ("zstd", 1 << 25)]
+)
+def test_a_decompression_bomb_is_read_in_pieces(tmp_path: Path, name: str, most_bytes: int) -> None:
+    """64 MiB of zeros; 1 KiB of zstd holds at most 256 blocks of 128 KiB."""
+    source = TraceSource(put(tmp_path, PACK[name](bytes(64 << 20))))
+    sizes = [len(piece) for piece in source.pieces()]
+    assert sum(sizes) == 64 << 20 and max(sizes) <= most_bytes
 
 
 def test_big_endian_is_told(tmp_path: Path) -> None:

@@ -122,6 +122,14 @@ def test_a_scenario_of_one_device(tmp_path: Path) -> None:
     assert run(made).summary["finished_requests"] == 1
 
 
+def test_the_trace_is_named_relative_to_the_scenario(tmp_path: Path) -> None:
+    source = put(tmp_path, MSR)
+    (tmp_path / "far" / "off").mkdir(parents=True)
+    made = import_trace(open_trace(source), tmp_path / "far" / "off" / "made.toml").scenario
+    assert made.to_dict()["workloads"][0]["trace"]["file"] == "../../trace"
+    assert run(made).summary["finished_requests"] == 2
+
+
 def test_a_scenario_takes_the_disks_of_a_cluster(tmp_path: Path) -> None:
     source, out = put(tmp_path, MSR), tmp_path / "made.toml"
     cluster = tmp_path / "cluster.toml"

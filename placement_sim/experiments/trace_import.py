@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,9 +139,7 @@ def _one(trace: Trace, out: Path, device: str | None) -> Part:
     name = info["devices"][0] if device is None else device
     if name not in ends:
         raise InputError(trace.name, f"there is no device {name!r}", f"name one of {', '.join(list(ends)[:20])}")
-    file = trace.source.path.resolve()
-    here = out.parent.resolve()
-    path = file.relative_to(here) if file.is_relative_to(here) else file
+    path = Path(os.path.relpath(trace.source.path.resolve(), out.parent.resolve()))
     spec: dict[str, Any] = {"file": path.as_posix(), "format": trace.format, "on_bad_row": trace.on_bad_row}
     spec |= {"sort_window": trace.window_requests}
     spec |= {"device": device} if device is not None else {}
