@@ -126,6 +126,9 @@ def test_demo_makes_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
     found = demo.demo(replications=1)
     assert list(found.runs["policy"]) == list(demo.POLICIES_SHOWN)
+    fleet = demo.demo_fleet(replications=1)
+    assert list(fleet.runs["policy"]) == list(demo.STRATEGIES_SHOWN)
+    assert (fleet.runs["upgraded_vms"] == 24).all()
 
 
 OWN_STRATEGY = """

@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 
 def demo(out: Annotated[str, typer.Option("--out", help="Folder for the report.")] = "out") -> None:
-    """Compare six rules on recorded I/O over unequal disks; write an offline HTML report."""
+    """Compare six rules on recorded I/O and five upgrade strategies on a fleet; write two offline HTML reports."""
     from placement_sim.experiments.demo import demo as run_demo
+    from placement_sim.experiments.demo import demo_fleet
     from placement_sim.reporting import report
 
-    found = run_demo(progress=progress_bar())
-    _show(found)
-    print(f"Report: {report(found, Path(out) / 'demo.html')}")
+    for title, make, name in (
+        ("Placement: six rules on recorded I/O over disks that start unequal", run_demo, "demo.html"),
+        ("Upgrades: five strategies on 24 desktops on four hard disks", demo_fleet, "demo_fleet.html"),
+    ):
+        print(f"{title}\n{'=' * len(title)}\n")
+        found = make(progress=progress_bar())
+        _show(found)
+        print(f"Report: {report(found, Path(out) / name)}\n")
 
 
 def run(

@@ -11,10 +11,12 @@ import pandas as pd
 from placement_sim.experiments.compare import Comparison, estimate_table
 from placement_sim.experiments.digest import summary_digest
 from placement_sim.experiments.scenario import Scenario
+from placement_sim.reporting.fleet_wording import FLEET_LIMITS, FLEET_METHODS, fleet_findings, fleet_in_short
 from placement_sim.reporting.gallery import pictures
 from placement_sim.reporting.metrics import METRICS, metric_of
 from placement_sim.reporting.page import Code, Grid, Item, Page, Points, Section, Text
 from placement_sim.reporting.tables import (
+    FLEET,
     PAIRED,
     ComparisonLike,
     cell,
@@ -43,12 +45,16 @@ def comparison_page(comparison: ComparisonLike, title: str | None = None) -> Pag
     policies, runs = policies_of(table), int(table["runs"].max())
     scenario = manifest.get("scenario", {})
     ran = what_was_run(manifest, len(policies), runs)
-    said: list[Item] = [Points(in_short(table, differences))]
+    fleet = layout_of(table) is FLEET
+    said: list[Item] = [Points(fleet_in_short(table, differences) if fleet else in_short(table, differences))]
     if runs == 1:
         said.insert(0, Text("A single run of each rule: no interval can be given, and nothing is decided by it."))
     results: list[Item] = [Grid(policy_rows(table), layout_of(table).legend)]
     if len(differences):
-        results += [Points(findings(table, differences)), Grid(difference_rows(differences), PAIRED)]
+        results += [
+            Points(fleet_findings(differences) if fleet else findings(table, differences)),
+            Grid(difference_rows(differences), PAIRED),
+        ]
     every: list[Item] = [Grid(rows) for rows in all_tables(table)]
     return Page(
         title=title or f"{_kind(manifest, policies)}: {scenario.get('name', 'runs')}",
@@ -58,9 +64,12 @@ def comparison_page(comparison: ComparisonLike, title: str | None = None) -> Pag
             Section("Results", results),
             Section("Figures", pictures(comparison, ran)),
             Section("All metrics", [*every, Text(ESTIMATES)]),
-            Section("Methods", [Text(METHODS), *scenario_items(scenario), *_repeat(manifest, policies)]),
+            Section(
+                "Methods",
+                [Text(FLEET_METHODS if fleet else METHODS), *scenario_items(scenario), *_repeat(manifest, policies)],
+            ),
         ],
-        limits=[*notes_of(comparison), *LIMITS],
+        limits=[*notes_of(comparison), *(FLEET_LIMITS if fleet else ()), *LIMITS],
         manifest={**manifest, "report": "comparison", "runs": run_digests(getattr(comparison, "runs", None))},
     )
 

@@ -27,6 +27,11 @@ WORK: dict[str, tuple[str, str, str]] = {
 }
 
 
+def _colour(i: int) -> str:
+    """Give the colour of the i-th strategy; the next round begins one further, so that no mark repeats its colour."""
+    return COLOURS[(i + i // len(COLOURS)) % len(COLOURS)]
+
+
 def work_of(step: pd.Series) -> str:
     """Say what kind of work a row of ``Result.steps`` is, a key of WORK."""
     name, state = str(step["step"]), str(step["state"])
@@ -105,7 +110,7 @@ def availability(ax: Axes, fleets: dict[str, pd.DataFrame], machines: int) -> No
             100 * (1 - rows["unavailable_vms"] / machines),
             where="post",
             label=name,
-            color=COLOURS[i % len(COLOURS)],
+            color=_colour(i),
             linestyle=DASHES[i % len(DASHES)],
             linewidth=1.4,
         )
@@ -162,7 +167,7 @@ def downtime_against_makespan(ax: Axes, table: pd.DataFrame) -> None:
             xerr=arms[0] / 60,
             yerr=arms[1],
             fmt=MARKS[i % len(MARKS)],
-            color=COLOURS[i % len(COLOURS)],
+            color=_colour(i),
             capsize=3,
             label=str(name),
         )
@@ -173,3 +178,25 @@ def downtime_against_makespan(ax: Axes, table: pd.DataFrame) -> None:
 def _arms(row: pd.Series) -> Any:
     best, low, high = (float(row[column]) for column in ("best", "low", "high"))
     return np.nan_to_num(np.array([[best - low], [high - best]]), nan=0.0, posinf=0.0)
+
+
+def bytes_and_space(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw bytes read, bytes written and extra space of each strategy, side by side.
+
+    Parameters
+    ----------
+    table
+        ``Comparison.table``.
+    """
+    names = {"upgrade_read_bytes": "read", "upgrade_written_bytes": "written", "extra_space_bytes_max": "extra space"}
+    policies = [str(name) for name in table["policy"].drop_duplicates()]
+    for i, (name, label) in enumerate(names.items()):
+        rows = table[table["metric"] == name].set_index("policy")["best"]
+        sizes = [float(rows[policy]) * 2.0**-30 for policy in policies]
+        look: Any = {"color": COLOURS[i], "hatch": ("", "//", "..")[i], "edgecolor": "white"}
+        ax.barh(np.arange(len(policies)) + 0.27 * (i - 1), sizes, height=0.25, label=label, **look)
+    ax.set_yticks(range(len(policies)), policies)
+    ax.set_ylim(len(policies) - 0.4, -0.6)
+    ax.grid(False, axis="y")
+    ax.set_xlabel("GiB a run")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

@@ -233,7 +233,7 @@ def comparison_text(comparison: ComparisonLike) -> str:
     runs = int(table["runs"].max())
     noun = "run" if runs == 1 else "runs"
     parts = [
-        f"{runs} {noun} a policy; [low, high] is the 95 % interval of the mean over the runs.",
+        f"{runs} {noun} of each; [low, high] is the 95 % interval of the mean over the runs.",
         text_table(policy_rows(table)),
         fill(layout_of(table).legend, WIDTH),
     ]
