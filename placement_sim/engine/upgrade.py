@@ -91,7 +91,7 @@ class FleetUpgrade:
 
     def _prepare(self, step: Step) -> Waiting:
         since_ns: int = self._env.now
-        yield self._env.timeout(self._time_ns(SERVER, step, 0))
+        yield self._env.timeout(self._time_ns(SERVER, step, "prepare", 0))
         io_since_ns: int = self._env.now
         if step.io == "template":
             yield from self._make_disk(getattr(self.plan.templates[1], step.disk).name)
@@ -201,7 +201,7 @@ class FleetUpgrade:
         if reason and step.can_fail != UNHEALTHY:
             yield self._env.timeout(round(self.plan.failures.notice_s(step.can_fail) * NS_PER_S))
         else:
-            yield self._env.timeout(self._time_ns(machine, step, attempt))
+            yield self._env.timeout(self._time_ns(machine, step, mode, attempt))
             was_up = journey.machine.is_available
             io_since_ns: int = self._env.now
             yield from self._io(machine, step)
@@ -263,9 +263,9 @@ class FleetUpgrade:
 
     # -- chance ------------------------------------------------------------------------------
 
-    def _time_ns(self, machine: int, step: Step, attempt: int) -> int:
+    def _time_ns(self, machine: int, step: Step, mode: str, attempt: int) -> int:
         name = self.plan.members[machine].machine.name if machine >= 0 else "server"
-        u = draw(stream_key(self.plan.seed, name, f"time of {step.name}"), attempt)
+        u = draw(stream_key(self.plan.seed, name, f"time of {step.name}, {mode}"), attempt)
         return round(step.time.quantile_s(u) * NS_PER_S)
 
     def _why_it_fails(self, machine: int, journey: Journey, step: Step) -> str:
