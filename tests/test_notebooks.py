@@ -38,9 +38,10 @@ def test_python_of_the_readme_runs(
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (tmp_path / "docs" / "images").mkdir(parents=True)
     shutil.copy(ROOT / "docs" / "images" / "placement.toml", tmp_path / "docs" / "images")
+    shutil.copytree(ROOT / "data" / "scenarios", tmp_path / "data" / "scenarios")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
     assert "Paired differences against stripe" in capsys.readouterr().out
@@ -98,10 +99,22 @@ assert base.summary.loc["loss_events_per_year", "high"] > 0
 assert (abs(pairs["best"] / pairs["expected"] - 1) < 0.15).all()
 assert all(held["whole_after_s"].median() > 0 for held in waits)
 """
+# Three swaps out of the way of a full patch, the storm on half of the disks, the canaries back on the old disk.
+UPGRADES = """
+downtime = [results[name].summary["downtime_s_mean"] for name in ("software_swap", "os_swap", "refresh", "recompose")]
+downtime.append(results["in_place"].summary["downtime_s_mean"])
+assert downtime == sorted(downtime)
+assert all(result.summary["upgraded_vms"] == machines for result in results.values())
+assert results["os_swap"].summary["upgrade_written_bytes"] < results["in_place"].summary["upgrade_written_bytes"] / 10
+busy = {name: rows.groupby("disk")["utilisation"].max() for name, rows in panels.items()}
+assert busy["os_swap on most_free"].filter(like="half").max() < 0.1 < busy["os_swap on stripe"].min()
+assert failing.summary["rolled_back_vms"] == 2
+"""
 # Notebook -> parameters in place of its own, and what must hold at its end.
 EXECUTED: dict[str, tuple[dict[str, Any], str]] = {
     "00_start_here": ({"replications": 2}, START),
     "01_placement": ({"replications": 2}, PLACEMENT),
+    "02_upgrades": ({"machines": 100}, UPGRADES),
     "05_check_against_theory": ({}, THEORY),
     "06_bring_your_own": ({"replications": 2}, OWN),
     "07_faults": ({"replications": 4, "cycles": 1000}, FAULTS),

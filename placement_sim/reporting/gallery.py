@@ -115,6 +115,11 @@ PLATES: dict[str, Plate] = {
         _differences("makespan_s"),
         _rows(figures.paired_differences, metric="makespan_s"),
     ),
+    "upgrade bytes": Plate(
+        "Bytes that the upgrade read and wrote, and the extra space at its peak, means over the runs.",
+        _fleets,
+        _rows(fleet_figures.bytes_and_space),
+    ),
     "latency": Plate(
         "Mean and 99th percentile of latency, with the 95 % interval of the mean over the runs.",
         _table,
@@ -166,33 +171,11 @@ PLATES: dict[str, Plate] = {
 }
 
 
-FLEET_PLATES: dict[str, Plate] = {
-    "downtime": Plate(
-        "Downtime of a machine against the makespan of the rollout, means with their 95 % intervals; both axes "
-        "logarithmic, lower left is better.",
-        _table,
-        lambda frame, policies: figures.draw(fleet_figures.downtime_against_makespan, frame, height=3.8),
-    ),
-    "downtime difference": Plate(
-        "Paired difference of downtime, strategy minus baseline, with its 95 % interval; both met the same times of "
-        "steps, failures and guests.",
-        _differences("downtime_s_mean"),
-        _rows(figures.paired_differences, metric="downtime_s_mean"),
-    ),
-    "bytes": Plate(
-        "Bytes that the upgrade read and wrote, and the extra space at its peak, means over the runs.",
-        _table,
-        _rows(fleet_figures.bytes_and_space),
-    ),
-    "load": PLATES["load"],
-}
-
-
 def pictures(comparison: ComparisonLike, ran: str) -> list[Picture]:
     """Draw the figures of a comparison; each caption ends with `ran`, which says what was run."""
     count = len(policies_of(comparison.table))
     drawn = []
-    for plate in (FLEET_PLATES if layout_of(comparison.table) is FLEET else PLATES).values():
+    for plate in PLATES.values():
         frame = plate.frame(comparison)
         if len(frame):
             first = f" The first {PANELS} are shown." if count > PANELS and FIRST in plate.shows else ""
