@@ -11,7 +11,7 @@ import pandas as pd
 from placement_sim.experiments.compare import Comparison, estimate_table
 from placement_sim.experiments.digest import summary_digest
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.reporting.fleet_wording import FLEET_LIMITS, FLEET_METHODS, fleet_findings, fleet_in_short
+from placement_sim.reporting.fleet_wording import FLEET_LIMITS, FLEET_METHODS, fleet_endings
 from placement_sim.reporting.gallery import pictures
 from placement_sim.reporting.metrics import METRICS, metric_of
 from placement_sim.reporting.page import Code, Grid, Item, Page, Points, Section, Text
@@ -46,13 +46,13 @@ def comparison_page(comparison: ComparisonLike, title: str | None = None) -> Pag
     scenario = manifest.get("scenario", {})
     ran = what_was_run(manifest, len(policies), runs)
     fleet = layout_of(table) is FLEET
-    said: list[Item] = [Points(fleet_in_short(table, differences) if fleet else in_short(table, differences))]
+    said: list[Item] = [Points([*in_short(table, differences), *fleet_endings(table)])]
     if runs == 1:
         said.insert(0, Text("A single run of each rule: no interval can be given, and nothing is decided by it."))
     results: list[Item] = [Grid(policy_rows(table), layout_of(table).legend)]
     if len(differences):
         results += [
-            Points(fleet_findings(differences) if fleet else findings(table, differences)),
+            Points(findings(table, differences)),
             Grid(difference_rows(differences), PAIRED),
         ]
     every: list[Item] = [Grid(rows) for rows in all_tables(table)]
