@@ -89,6 +89,15 @@ def test_b2_a_boot_reads_the_shared_base_and_writes_the_own_disk(results: dict[s
     assert objects["os 1"] == 0, "nobody is linked to it any more, and it need not be kept"
 
 
+def test_a_host_cache_takes_the_storm_off_the_disks(results: dict[str, Result]) -> None:
+    """Both hosts read the boot's 16 MiB and the start's 8 MiB once (blocks whole); the other machines find them."""
+    cached = run(scenario_of(("keep_old", 'host_cache = "1 GiB"\nkeep_old')), strategy="os_swap")
+    disks = {True: cached.disks["read_bytes"].sum(), False: results["os_swap"].disks["read_bytes"].sum()}
+    assert disks[True] < disks[False] - 2 * (16 + 8) * MIB
+    assert cached.summary["wait_storage_s_mean"] < results["os_swap"].summary["wait_storage_s_mean"]
+    assert set(cached.vms["outcome"]) == {"upgraded"}
+
+
 def test_b5_b6_os_mode_reboots_and_software_mode_does_not(results: dict[str, Result]) -> None:
     booted = {name: (result.steps["step"] == "boot").sum() for name, result in results.items()}
     assert booted["os_swap"] == 6 and booted["software_swap"] == booted["preattached"] == 0

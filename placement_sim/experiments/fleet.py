@@ -111,6 +111,8 @@ class FleetSpec(Part):
         ``independent`` data disks, or ``delta_of_base``, which is refused unless `insist` is set.
     datastores
         Lists of disks; machines take turns on them. None: one of all disks.
+    host_cache
+        Memory of each host that keeps blocks of the templates' disks; off by default, because it changes who wins.
     hosts
         Where the machines run; None: every host of the scenario. Machines take turns.
     """
@@ -125,6 +127,7 @@ class FleetSpec(Part):
     datastores: tuple[tuple[str, ...], ...] | None = None
     block_size: Annotated[Bytes, Field(gt=0)] = 2**20
     mirrors: int = Field(default=1, ge=1, le=3)
+    host_cache: Bytes = 0
     os: BaseDisk = BaseDisk(size=20 * 2**30, content=8 * 2**30)  # assumption
     software: BaseDisk = BaseDisk(size=4 * 2**30, content=2 * 2**30)  # assumption
     data: DataDisk = DataDisk()

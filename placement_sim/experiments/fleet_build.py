@@ -96,16 +96,19 @@ class _Shelf:
         self._scenario, self._fleet = scenario, fleet
         self.objects: list[StorageObjectSpec] = []
 
-    def add(self, name: str, size_bytes: int, disks: tuple[str, ...]) -> int:
+    def add(self, name: str, size_bytes: int, disks: tuple[str, ...], *, is_base: bool = False) -> int:
         fleet = self._fleet
         indices = tuple(self._scenario.disk_indices(disks))
-        self.objects.append(StorageObjectSpec(name, size_bytes, fleet.block_size, indices, fleet.mirrors))
+        cached = is_base and fleet.host_cache > 0
+        self.objects.append(
+            StorageObjectSpec(name, size_bytes, fleet.block_size, indices, fleet.mirrors, host_cached=cached)
+        )
         return len(self._scenario.objects) + len(self.objects) - 1
 
     def add_base(self, disk: Vmdk) -> int:
         """Add a template's disk; it lies on all disks, because all machines read it."""
         size = (self._fleet.os if disk.role == OS else self._fleet.software).size
-        return self.add(disk.name, size, tuple(self._scenario.disk_names))
+        return self.add(disk.name, size, tuple(self._scenario.disk_names), is_base=True)
 
 
 def _disks_of(pair: tuple[Template, Template]) -> list[Vmdk]:

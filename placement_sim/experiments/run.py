@@ -102,7 +102,8 @@ def simulate_scenario(
     if scenario.fleet is not None:
         way = resolve_strategy(scenario.fleet, strategy)
         built = build_fleet(scenario, scenario.fleet, way, seed, [host.name for host in cluster.hosts])
-        cluster = replace(cluster, objects=(*cluster.objects, *built.objects))
+        hosts = tuple(replace(host, cache_bytes=scenario.fleet.host_cache) for host in cluster.hosts)
+        cluster = replace(cluster, hosts=hosts, objects=(*cluster.objects, *built.objects))
         upgrade = FleetUpgrade(built.plan)
     elif strategy is not None:
         raise InputError("strategy", "the scenario has no fleet to upgrade", "add a [fleet] to it")
