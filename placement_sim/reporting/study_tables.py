@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any, Protocol
 
 import pandas as pd
 
 from placement_sim.reporting.metrics import metric_of
 from placement_sim.reporting.tables import WIDTH, cell, text_table
+
+HEAD = 16  # characters of a head, before it is broken
 
 
 class StudyLike(Protocol):
@@ -30,7 +32,7 @@ class StudyLike(Protocol):
 def study_rows(study: StudyLike) -> list[list[str]]:
     """One row a point, the first row is the head: levels, runs of those planned, a metric a column."""
     table = study.table()
-    heads = [f"{metric_of(name).label}\n({metric_of(name).unit or 'no unit'})" for name in study.metrics]
+    heads = ["\n".join(wrap(metric_of(name).axis, HEAD)) for name in study.metrics]
     rows = [["point", *study.factors, "runs", *heads]]
     for point, lines in table.groupby("point", sort=True):
         first = lines.iloc[0]

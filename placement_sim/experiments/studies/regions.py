@@ -30,7 +30,7 @@ def region_table(
     Returns
     -------
     pandas.DataFrame
-        The other factors, low, best, high of a minus b (95 % paired t interval of this setting alone), runs
+        The other factors, a, b, low, best, high of a minus b (95 % paired t interval of this setting alone), runs
         (pairs), p_holm (adjusted over all settings), winner (`a`, `b`, or "not told apart" at 5 % of the family).
 
     Raises
@@ -63,8 +63,8 @@ def region_table(
     shared = [key for key in sides[0] if key in sides[1]]
     if not shared:
         raise InputError("study", f"{a!r} and {b!r} were never run with the same other levels", "use a grid")
-    rows = [[*key, *_compare(rows_of[sides[0][key]], rows_of[sides[1][key]])] for key in shared]
-    frame = pd.DataFrame(rows, columns=[*others, "low", "best", "high", "runs", "p_holm"])
+    rows = [[*key, a, b, *_compare(rows_of[sides[0][key]], rows_of[sides[1][key]])] for key in shared]
+    frame = pd.DataFrame(rows, columns=[*others, "a", "b", "low", "best", "high", "runs", "p_holm"])
     known = frame["p_holm"].notna()
     frame.loc[known, "p_holm"] = holm(frame.loc[known, "p_holm"].to_numpy(float))
     a_wins = (frame["best"] < 0) == (better == "lower")

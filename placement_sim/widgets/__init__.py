@@ -1,0 +1,1 @@
+"""What moves in a notebook: thin faces over the package's calls."""
