@@ -110,11 +110,22 @@ busy = {name: rows.groupby("disk")["utilisation"].max() for name, rows in panels
 assert busy["os_swap on most_free"].filter(like="half").max() < 0.1 < busy["os_swap on stripe"].min()
 assert failing.summary["rolled_back_vms"] == 2
 """
+# Where software disks are swapped, a larger batch ends sooner, and one operation at a time makes it later.
+SWEEPS = """
+assert not found.partial and not extended.partial and not upgraded.partial
+assert (seen[-1].planned, seen[-1].reused) == (24, 16)
+assert set(region["winner"]) <= {"stripe", "least_queue", "not told apart"}
+ends = upgraded.table("makespan_s").set_index(["batch", "operations at once"])["best"]
+assert ends[4, 20] > ends[8, 20] > ends[24, 20] and ends[24, 1] > ends[24, 2] > ends[24, 20]
+most = upgraded.table("unavailable_vms_max").set_index(["batch", "operations at once"])["best"]
+assert (most[4, 20], most[24, 20]) == (4, 24)
+"""
 # Notebook -> parameters in place of its own, and what must hold at its end.
 EXECUTED: dict[str, tuple[dict[str, Any], str]] = {
     "00_start_here": ({"replications": 2}, START),
     "01_placement": ({"replications": 2}, PLACEMENT),
     "02_upgrades": ({"machines": 100}, UPGRADES),
+    "03_sweeps": ({"replications": 2}, SWEEPS),
     "05_check_against_theory": ({}, THEORY),
     "06_bring_your_own": ({"replications": 2}, OWN),
     "07_faults": ({"replications": 4, "cycles": 1000}, FAULTS),

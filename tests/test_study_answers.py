@@ -21,8 +21,9 @@ from placement_sim.experiments.studies.schedule import allocate, batches, contes
 from placement_sim.experiments.studies.sensitivity import saltelli_points, sobol_table
 from placement_sim.experiments.studies.study import Study
 from placement_sim.experiments.studies.sweep import sweep
+from placement_sim.reporting.answer_figures import effects_figure, winning_region
 from placement_sim.reporting.figures import draw, svg
-from placement_sim.reporting.study_figures import effects_figure, metric_over_factor, winning_region
+from placement_sim.reporting.study_figures import levels
 from placement_sim.reporting.study_tables import study_text
 
 GRID = pd.DataFrame(list(itertools.product(["p", "q"], [1, 2, 3])), columns=["policy", "size"])
@@ -183,14 +184,14 @@ def test_figures_and_text_of_a_small_study(tmp_path) -> None:  # type: ignore[no
     table, size = found.table(), "objects[*].block_size"
     region = found.region("latency_s_mean", "policy", "stripe", "most_free").assign(other="x")
     pictures = [
-        draw(metric_over_factor, table, metric="latency_s_mean", x=size, lines="policy"),
+        draw(levels, table, metric="latency_s_mean", across=size, lines="policy"),
         draw(winning_region, region, metric="latency_s_mean", x=size, y="other"),
         draw(effects_figure, found.effects("latency_s_mean"), metric="latency_s_mean"),
     ]
     assert all(svg(picture) == svg(picture) and len(svg(picture)) > 2000 for picture in pictures)
     axis = pictures[1].axes[0]
     assert "stripe minus most_free" in axis.get_title(loc="left")
-    part = draw(metric_over_factor, table.assign(partial=True), metric="latency_s_mean", x=size)
+    part = draw(levels, table.assign(partial=True), metric="latency_s_mean", across=size)
     assert part.axes[0].get_title(loc="right") == "partial: 12 of 12 runs"
     text = study_text(found)
     assert text.startswith("study: complete") and max(map(len, text.splitlines())) <= 110

@@ -56,6 +56,15 @@ def levels(ax: Axes, table: pd.DataFrame, metric: str, across: str, lines: str |
     ax.set(xlabel=across, ylabel=described.axis)
     if lines is not None:
         ax.legend(title=lines, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _say_partial(ax, table)
+
+
+def _say_partial(ax: Axes, table: pd.DataFrame) -> None:
+    """Label a picture of a study that is not finished."""
+    if "partial" in table and bool(table["partial"].any()):
+        rows = table.drop_duplicates("point")
+        done = int((rows["runs"] + rows["censored"]).sum())
+        ax.set_title(f"partial: {done} of {int(rows['planned'].sum())} runs", loc="right", fontsize=9)
 
 
 def is_scale(levels: Iterable[object]) -> bool:
@@ -88,6 +97,7 @@ def points(ax: Axes, table: pd.DataFrame, metric: str, factors: Sequence[str]) -
     )
     policy_axis(ax, [point_name(row, factors) for _, row in rows.iterrows()])
     ax.set_xlabel(described.axis)
+    _say_partial(ax, table)
 
 
 def point_name(row: pd.Series, factors: Sequence[str]) -> str:

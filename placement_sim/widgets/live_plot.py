@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from placement_sim.reporting.figures import draw, svg
 from placement_sim.reporting.answer_figures import interval_progress
+from placement_sim.reporting.figures import draw, svg
 
 if TYPE_CHECKING:
     from placement_sim.experiments.studies.monitor import Progress

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.compare import replication_seed
+from placement_sim.experiments.manifest import code_digest, versions
 from placement_sim.experiments.misfit import MisfitError, as_input_error
 from placement_sim.experiments.parts import Name, Part
 from placement_sim.experiments.scenario import Scenario
@@ -337,6 +338,8 @@ class Study(Part):
             "metrics": list(self.metrics),
             "stop": self.stop.model_dump(mode="json") if self.stop else None,
             "code": code_identity(),
+            "code_sha256": code_digest(),
+            "versions": versions(),
             "notes": list(notes),
         }
 
