@@ -132,7 +132,8 @@ def memory() -> bool:
 
     Both fill shards of 2,000 runs, which takes its memory once.
     """
-    peaks = [float(subprocess.check_output([sys.executable, __file__, "peak", str(n)], text=True)) for n in (2500, 5000)]
+    commands = [[sys.executable, __file__, "peak", replications] for replications in ("2500", "5000")]
+    peaks = [float(subprocess.check_output(command, text=True)) for command in commands]
     print(f"  peak of the sweeping process: {peaks[0]:.0f} MB for 5,000 runs, {peaks[1]:.0f} MB for 10,000")
     return said("memory for 5,000 more finished runs", peaks[1] - peaks[0], "MB", 5.0)
 
