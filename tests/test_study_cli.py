@@ -55,6 +55,17 @@ def test_sweep_then_status(study: Path, capsys: pytest.CaptureFixture[str]) -> N
         capsys.readouterr()
 
 
+def test_ctrl_c_says_that_nothing_is_lost(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("placement_sim.experiments.studies.sweep.sweep", stop)
+    assert main(["sweep", "study.toml"]) == 130
+    assert "what is finished is kept" in capsys.readouterr().err
+
+
 def test_failures_are_status_one_and_are_told(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study.write_text(STUDY.replace('"stripe"', '"mine"'))
     assert main(["sweep", "study.toml", "--workers", "0", "--plugin", "broken.py"]) == 1

@@ -40,7 +40,7 @@ def slow_choice(write: Any, view: Any, parameters: Any, state: Any) -> int:
 
 def test_a_cluster_gives_the_same_bytes_with_a_worker_killed_in_the_middle(cluster: Any, tmp_path: Path) -> None:
     slow = own("slow", slow_choice, parameters={"pause_s": 0.02})
-    study = small(factors={"policy": ["stripe", "most_free", slow]}, replications=40)
+    study = small(factors={"policy": ["stripe", "most_free", slow]}, replications=67)  # 201 runs
     expected = table_bytes(sweep(study, store=tmp_path / "a", workers=0), tmp_path / "at")
     killed: list[int] = []
 

@@ -48,16 +48,20 @@ def sweep(
         else:
             print_table(["", "value"], [[str(name), f"{value:.6g}"] for name, value in cost.items()])
         return 0
-    found = run_sweep(
-        study,
-        store=store,
-        workers=workers,
-        dask=dask,
-        limit=limit,
-        memory=memory,
-        retry_failed=retry_failed,
-        progress=_bar(),
-    )
+    try:
+        found = run_sweep(
+            study,
+            store=store,
+            workers=workers,
+            dask=dask,
+            limit=limit,
+            memory=memory,
+            retry_failed=retry_failed,
+            progress=_bar(),
+        )
+    except KeyboardInterrupt:
+        print("what is finished is kept; the same command goes on from there", file=sys.stderr)
+        raise
     if out is not None:
         found.save(out)
     _print(found, as_json)
