@@ -76,6 +76,9 @@ def test_a_study_that_is_not_finished_says_so(tmp_path: Path) -> None:
     table = found.table()
     assert table["partial"].all() and set(table["runs"]) == {1} and set(table["planned"]) == {3}
     assert table["low"].isna().all(), "a single run has no interval"
+    answers = [found.effects("latency_s_mean"), found.pareto({"latency_s_mean": "lower"})]
+    answers.append(found.region("latency_s_mean", "policy", "stripe", "most_free"))
+    assert all(answer["partial"].all() for answer in answers)
 
 
 def test_results_of_other_code_are_named_and_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,11 @@ def winning_region(ax: Axes, region: pd.DataFrame, metric: str, x: str, y: str) 
     ax.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     first = region.iloc[0]
     said = f"{described.axis}: {first['a']} minus {first['b']}, ± half of the 95 % interval"
-    ax.set_title(said, loc="left", fontsize=10)
+    ax.set_title(said + _partial(region), loc="left", fontsize=10)
+
+
+def _partial(answer: pd.DataFrame) -> str:
+    return "\n(partial study)" if "partial" in answer and bool(answer["partial"].any()) else ""
 
 
 def effects_figure(ax: Axes, effects: pd.DataFrame, metric: str) -> None:
@@ -82,7 +86,7 @@ def effects_figure(ax: Axes, effects: pd.DataFrame, metric: str) -> None:
     ax.set_yticks(range(len(rows)), [f"{term}: {level}" for term, level in named])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(False, axis="y")
-    ax.set_xlabel(f"effect on {described.axis}\nfilled: told apart from none")
+    ax.set_xlabel(f"effect on {described.axis}\nfilled: told apart from none{_partial(effects)}")
 
 
 def interval_progress(ax: Axes, frame: pd.DataFrame, metric: str, heading: str) -> None:

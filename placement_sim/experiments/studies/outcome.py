@@ -124,6 +124,10 @@ class StudyResult:
         row = table.iloc[0]
         return Interval(float(row["low"]), float(row["best"]), float(row["high"]))
 
+    def _labelled(self, answer: pd.DataFrame) -> pd.DataFrame:
+        """Say in an answer, too, whether the study behind it is partial."""
+        return answer.assign(partial=bool(self.partial))
+
     def _matrix(self, metric: str) -> pd.DataFrame:
         """Points in rows, replications in columns; NaN where there is no value."""
         (name,) = self._metrics(metric)
@@ -137,7 +141,7 @@ class StudyResult:
         if self.design != "grid":
             cure = "use a grid, or sensitivity() with design.kind = 'saltelli'"
             raise InputError("design", f"a {self.design} has no effects of single levels", cure)
-        return effects.effects_table(self._points(), self._matrix(metric), confidence)
+        return self._labelled(effects.effects_table(self._points(), self._matrix(metric), confidence))
 
     def sensitivity(self, metric: str) -> pd.DataFrame:
         """Give Sobol indices of a metric; needs a saltelli design whose runs are complete."""
@@ -146,7 +150,8 @@ class StudyResult:
         means = self._matrix(metric).mean(axis=1)
         if means.isna().any():
             raise InputError("study", f"{metric} is missing at {int(means.isna().sum())} points", "finish the sweep")
-        return sobol_table(list(self.factors), means.to_numpy(float), int(self.manifest.get("seed", 0)))
+        table = sobol_table(list(self.factors), means.to_numpy(float), int(self.manifest.get("seed", 0)))
+        return self._labelled(table)
 
     def pareto(self, better: Mapping[str, str]) -> pd.DataFrame:
         """Give the points that no other one beats in all of some metrics; see `fronts`.
@@ -157,11 +162,12 @@ class StudyResult:
             Metric -> "lower" or "higher".
         """
         names = self._metrics(list(better))
-        return fronts.pareto_table(self._points(), {name: self._matrix(name) for name in names}, dict(better))
+        values = {name: self._matrix(name) for name in names}
+        return self._labelled(fronts.pareto_table(self._points(), values, dict(better)))
 
     def region(self, metric: str, factor: str, a: Any, b: Any, better: str = "lower") -> pd.DataFrame:
         """Say where level `a` of a factor beats level `b`, at each setting of the others; see `regions`."""
-        return regions.region_table(self._points(), self._matrix(metric), factor, a, b, better)
+        return self._labelled(regions.region_table(self._points(), self._matrix(metric), factor, a, b, better))
 
     def contest(self, metric: str | None = None, better: str = "lower") -> Contest | None:
         """Name the best and the second point and compare them pair by pair."""
