@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -194,6 +195,28 @@ def test_what_always_fails_is_recorded_and_costs_no_other_run(
     factors["policy"] = ["stripe", poisoned(4, False)]
     sweep(small(factors=factors, replications=1), store=tmp_path / "t", workers=0)
     assert not sweep(small(factors=factors, replications=1), store=tmp_path / "t", workers=0, retry_failed=True).partial
+
+
+def test_a_worker_that_dies_while_idle_costs_nothing() -> None:
+    from concurrent.futures import BrokenExecutor
+
+    from placement_sim.experiments.studies.local import LocalWorkers
+
+    point = next(small().settings())
+    key = small().key(point, 0)
+    one = task.Task(key.run_id, key.recipe_id, key.seed, key.code, point.scenario.to_toml(), ".", None)
+    workers = LocalWorkers(1)
+    try:
+        for _ in range(2):
+            workers.submit(one)
+            while not (finished := workers.wait(1.0)):
+                pass
+            assert finished[0][1].values is not None
+            (idle,) = workers._idle
+            with pytest.raises(BrokenExecutor):
+                idle.executor.submit(os._exit, 1).result()
+    finally:
+        workers.close()
 
 
 def test_a_trace_is_found_from_the_file_of_a_failed_run(tmp_path: Path) -> None:

@@ -64,7 +64,13 @@ class LocalWorkers:
     def submit(self, task: Task) -> None:
         """Start a task on a worker that is idle, or on a new one."""
         worker = self._worker()
-        self._busy[worker.executor.submit(execute, task)] = _Slot(worker, task)
+        try:
+            future = worker.executor.submit(execute, task)
+        except BrokenExecutor:  # it died while it was idle: no run was lost by that
+            _kill(worker)
+            self.submit(task)
+            return
+        self._busy[future] = _Slot(worker, task)
 
     def wait(self, timeout_s: float) -> Finished:
         """Give what has finished, what has died and what has taken too long."""
