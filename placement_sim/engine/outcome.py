@@ -26,7 +26,9 @@ def take_sample(path: Any) -> dict[str, Ints | int]:
     }
 
 
-def make_outcome(path: Any, cluster: Cluster, start_ns: int, samples: list[dict[str, Ints | int]]) -> Outcome:
+def make_outcome(
+    path: Any, name: str, cluster: Cluster, start_ns: int, samples: list[dict[str, Ints | int]]
+) -> Outcome:
     """Check the invariants and gather everything.
 
     Raises
@@ -65,6 +67,7 @@ def make_outcome(path: Any, cluster: Cluster, start_ns: int, samples: list[dict[
         no_space=path.no_space,
         windows=_windows(samples),
         records=_records(path.records),
+        data_path=name,
         allocation=[[leg.parent.array for leg in tree.legs] for tree in objects],
     )
 

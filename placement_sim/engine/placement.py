@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from placement_sim.engine.host_cache import HostCache
-from placement_sim.engine.space import Space
+from placement_sim.engine.space import Space, as_list
 from placement_sim.errors import PolicyError
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import ONLINE, Cluster
@@ -31,9 +31,7 @@ ReadRun = tuple[int, int, int, int, int, int, int]  # object, leg, disk or ZEROS
 class Placement:
     """Objects with their maps, the space of the disks, and the policy."""
 
-    def __init__(
-        self, cluster: Cluster, policy: PlacementPolicy, seed: int, space: Space, queue_requests: list[int]
-    ) -> None:
+    def __init__(self, cluster: Cluster, policy: PlacementPolicy, seed: int, space: Space, queue_requests: Any) -> None:
         disk_count = len(cluster.disks)
         self.space = space
         later = [index for index, disk in enumerate(cluster.disks) if not disk.present]
@@ -45,9 +43,14 @@ class Placement:
         self._policy = policy
         self.needs_map = policy.needs_map
         self._parameters = tuple(policy.parameters.values())
-        self._state = [0] * policy.state_size(disk_count)
+        self._state: Any = [0] * policy.state_size(disk_count)
         self._queue_requests = queue_requests
         self._keys = [stream_key(seed, spec.name, "placement") for spec in cluster.objects]
+
+    def share_state(self, state: Any) -> Any:
+        """Keep the policy's own numbers in this array from now on."""
+        self._state = state
+        return state
 
     # -- writes ------------------------------------------------------------------------------
 
@@ -73,11 +76,13 @@ class Placement:
                 return owner, DONE, False
         if owner >= 0:
             return owner, DONE if self.space.status[owner] == ONLINE else UNAVAILABLE, False
-        disk, reason = self._choose(object_index, leg_index, leg, block)
+        disk, reason = self.choose(object_index, leg_index, block)
         return disk, reason, reason == DONE and self.objects[object_index].backing >= 0
 
-    def _choose(self, object_index: int, leg_index: int, leg: Leg, block: int) -> tuple[int, int]:
+    def choose(self, object_index: int, leg_index: int, block: int) -> tuple[int, int]:
+        """Let the policy choose for a first write: hard rules, the choice, the reservation; give (disk, reason)."""
         tree = self.objects[object_index]
+        leg = tree.legs[leg_index]
         spec = tree.spec
         space = self.space
         taken = self._domains_of_other_legs(tree, leg_index, block) if len(tree.legs) > 1 else set()
@@ -87,15 +92,9 @@ class Placement:
             return -1, NO_SPACE if full else UNAVAILABLE
         word = mix(mix(self._keys[object_index], leg_index), block)
         write = Write(object_index, leg_index, block, spec.block_count, spec.block_bytes, word)
-        view = View(
-            tree.members,
-            candidates,
-            blocked,
-            space.free_bytes,
-            space.capacity_bytes,
-            self._queue_requests,
-            space.weight,
-        )
+        free_bytes, capacity_bytes, weight = space.seen()
+        queue_requests = as_list(self._queue_requests)
+        view = View(tree.members, candidates, blocked, free_bytes, capacity_bytes, queue_requests, weight)
         disk = self._policy.choose(write, view, self._parameters, self._state)
         check_choice(self._policy, disk, tree.members, blocked, block)
         if disk < 0 or blocked[disk]:
@@ -108,7 +107,7 @@ class Placement:
     def _domains_of_other_legs(self, tree: StorageObject, leg_index: int, block: int) -> set[int]:
         taken = set()
         for index, leg in enumerate(tree.legs):
-            owner = (leg.parent.entries[block] or leg.pending[block]) - 1
+            owner = leg.holder(block)
             if index != leg_index and owner >= 0:
                 taken.add(self.space.domain[owner])
         return taken

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import simpy
 
 from placement_sim.engine.clock import Clock
 from placement_sim.engine.datapath import Control, DataPath, DiskEvent, Ints, Outcome, Stream
 from placement_sim.engine.outcome import make_outcome, take_sample
-from placement_sim.engine.reference import ReferenceDataPath
+from placement_sim.engine.select import PathName, open_path
 from placement_sim.model.cluster import OFFLINE, ONLINE, Cluster
 from placement_sim.policies.interface import PlacementPolicy
 
@@ -27,6 +27,9 @@ def simulate(
     control: Sequence[Control] = (),
     stop_at_no_space: bool = False,
     record_requests: bool = False,
+    data_path: PathName = "auto",
+    expected_requests: int | None = 0,
+    progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Run streams on a cluster until the horizon, or until every stream and control process has ended.
 
@@ -48,6 +51,11 @@ def simulate(
         End the run at the first no-space error.
     record_requests
         Keep a record of every finished request.
+    data_path, expected_requests
+        Which data path, or "auto": by how many requests are to be expected, None for unknown.
+        Both give the same results.
+    progress
+        Called with the simulated nanoseconds now and then on a long run in the compiled path.
 
     Raises
     ------
@@ -56,14 +64,18 @@ def simulate(
     InvariantError
         The model contradicts itself at the end.
     """
-    env = Clock()
-    stopped = env.event()
+    stopped: simpy.Event | None = None
 
     def stop() -> None:
-        if stop_at_no_space and not stopped.triggered:
+        if stop_at_no_space and stopped is not None and not stopped.triggered:
             stopped.succeed()
 
-    path = ReferenceDataPath(env, cluster, policy, seed, record_requests=record_requests, on_no_space=stop)
+    name, path = open_path(
+        data_path, expected_requests, cluster, policy, seed,
+        record_requests=record_requests, on_no_space=stop, progress=progress,
+    )  # fmt: skip
+    env = path.env
+    stopped = env.event()
     samples: list[dict[str, Ints | int]] = []
     env.process(_sampler(env, path, warm_up_ns, window_ns, samples))
     env.process(_disk_events(env, path, sorted(events, key=lambda event: event.time_ns)))
@@ -75,7 +87,7 @@ def simulate(
         path.reset_counters()  # ended within the warm-up: nothing counts
     if not samples or samples[-1]["end_ns"] < env.now_ns:
         samples.append(take_sample(path))
-    return make_outcome(path, cluster, warm_up_ns, samples)
+    return make_outcome(path, name, cluster, warm_up_ns, samples)
 
 
 def _sampler(

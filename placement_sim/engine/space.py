@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import ONLINE, Cluster
 from placement_sim.policies.interface import DOMAIN, FULL, OFFLINE, READ_ONLY
+
+# What the compiled data path keeps as arrays.
+SHARED = (
+    "capacity_bytes", "free_bytes", "minimum_bytes", "used_bytes", "reserved_bytes", "status", "weight", "domain",
+)  # fmt: skip
+
+
+def as_list(values: Any) -> list[int]:
+    """Give Python's own integers, for policies; a list is given as it is."""
+    return values if isinstance(values, list) else values.tolist()
 
 
 class Space:
@@ -13,7 +27,7 @@ class Space:
     ``used_bytes`` counts written blocks only; foreign data is taken off ``free_bytes`` at the start.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, arrays: bool = False) -> None:
         disks = cluster.disks
         self.capacity_bytes = [disk.capacity_bytes for disk in disks]
         self.free_bytes = [disk.capacity_bytes - disk.prefilled_bytes for disk in disks]
@@ -25,6 +39,13 @@ class Space:
         domains = list(dict.fromkeys(host.failure_domain for host in cluster.hosts))
         self.domain = [domains.index(cluster.hosts[disk.host_index].failure_domain) for disk in disks]
         self._blocked = [0] * len(disks)
+        if arrays:
+            for name in SHARED:
+                setattr(self, name, np.array(getattr(self, name), np.int64))
+
+    def seen(self) -> tuple[list[int], list[int], list[int]]:
+        """Give what a policy sees: free bytes, capacities and weights, as lists."""
+        return as_list(self.free_bytes), as_list(self.capacity_bytes), as_list(self.weight)
 
     def reserve(self, disk: int, size_bytes: int) -> None:
         """Set space aside for a first write in flight."""

@@ -1,0 +1,219 @@
+"""Compiles the loop with Numba: every function it calls, and the policies, from their own plain text.
+
+`overlay` copies a function with its global functions replaced by compiled ones, so that the
+text the reference runs stays uncompiled. The machine code is kept in a folder named by a
+digest of all those sources, because Numba itself sees edits of one file only.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from placement_sim.engine.compiled import choice, loop
+from placement_sim.engine.compiled.layout import State
+from placement_sim.engine.compiled.state_type import StateType, address_table, call_address, state_at, state_from
+from placement_sim.randomness import draw, mix
+
+OPTIONS = {"error_model": "numpy", "_nrt": False}
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # only the loop calls them: half the compile time
+PACKAGE = "placement_sim"
+SOURCES = ("randomness.py", "engine", "model", "policies", "workloads/requests.py")
+
+
+class Kernel(NamedTuple):
+    """The entry points, compiled for one type of state; they take what `handle` makes of it."""
+
+    advance: Callable[[Any, int], int]
+    lose: Callable[[Any, int], int]
+    set_channels: Callable[[Any, int, int], int]
+    handle: Callable[[State], Any]
+
+
+def source_digest() -> str:
+    """Give a digest of every source that the machine code comes from, and of Numba's and Python's versions.
+
+    Examples
+    --------
+    >>> len(source_digest())
+    16
+    """
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]} {OPTIONS}".encode())
+    for name in SOURCES:
+        place = root / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Give the folder of the machine code: $PLACEMENT_SIM_CACHE, else the user's cache, else a temporary one."""
+    base = os.environ.get("PLACEMENT_SIM_CACHE") or os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(base) / "placement_sim" / source_digest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise OSError
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / "placement_sim" / folder.name
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _cache_in(folder: Path) -> Iterator[None]:
+    """Let what is decorated now keep its machine code in a folder."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _globals_of(code: CodeType) -> set[str]:
+    """List the global names that a function's text uses."""
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+
+
+def overlay(function: Callable[..., Any], replaced: dict[Any, Any], **options: Any) -> Any:
+    """Compile a copy of a function of this package, and of all that it calls.
+
+    Parameters
+    ----------
+    replaced
+        Function -> compiled one; those made on the way are added.
+    """
+    if function in replaced:
+        return replaced[function]
+    assert isinstance(function, FunctionType)
+    own = dict(function.__globals__)
+    for name in _globals_of(function.__code__):
+        value = own.get(name)
+        if isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
+            own[name] = overlay(value, replaced)
+    copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__)
+    copy.__qualname__ = function.__qualname__
+    copy.__module__ = function.__module__
+    made = numba.njit(**OPTIONS, **(options or INNER))(copy)
+    replaced[function] = made
+    return made
+
+
+def _native_mix() -> dict[Any, Any]:
+    """Give the mixer in 64-bit arithmetic, which Python's integers do not have."""
+    golden, one, two = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+    s30, s27, s31, s11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+    unit = 1.0 / 9007199254740992.0
+
+    @numba.njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    def native_mix(key, counter):  # type: ignore[no-untyped-def]
+        z = np.uint64(key) + (np.uint64(counter) + np.uint64(1)) * golden
+        z = (z ^ (z >> s30)) * one
+        z = (z ^ (z >> s27)) * two
+        return z ^ (z >> s31)
+
+    @numba.njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    def native_draw(word, index):  # type: ignore[no-untyped-def]
+        return np.float64(native_mix(word, index) >> s11) * unit
+
+    return {mix: native_mix, draw: native_draw}
+
+
+def _advance(table, limit_ns):  # type: ignore[no-untyped-def]
+    return advance(state(table), limit_ns)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _lose(table, disk_index):  # type: ignore[no-untyped-def]
+    return lose(state(table), disk_index)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _set_channels(table, disk_index, channels):  # type: ignore[no-untyped-def]
+    return set_channels(state(table), disk_index, channels)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _rule(table, obj, local_leg, block, count):  # type: ignore[no-untyped-def]
+    return answer(state(table), obj, local_leg, block, count)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _with_globals(function: Any, **values: Any) -> Any:
+    """Copy a function with other globals: closures would defeat Numba's cache."""
+    copy = FunctionType(function.__code__, {"__builtins__": __builtins__, **values}, function.__name__)
+    copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
+    return copy
+
+
+@functools.lru_cache(maxsize=2)
+def kernel(state_type: StateType) -> Kernel:
+    """Compile the loop for one type of state, or load it."""
+    word = numba.int64
+    table = numba.types.Array(word, 2, "C")
+    replaced = _native_mix()
+    replaced[choice.ask_rule] = _rule_caller()
+    inner = {
+        name: overlay(function, replaced)
+        for name, function in (("advance", loop.advance), ("lose", loop.lose), ("set_channels", loop.set_channels))
+    }
+    inner["state"] = state_at(state_type)
+
+    def entry(function: Any, *arguments: Any) -> Any:
+        return numba.njit(word(table, *arguments), cache=True, **OPTIONS)(_with_globals(function, **inner))
+
+    with _cache_in(cache_folder() / state_type.digest):
+        return Kernel(entry(_advance, word), entry(_lose, word), entry(_set_channels, word, word), address_table)
+
+
+def _rule_caller() -> Any:
+    """Give the function that calls a compiled policy by its address."""
+
+    @numba.njit(**OPTIONS, **INNER)  # type: ignore[untyped-decorator]
+    def ask_rule(s, obj, local_leg, block, count):  # type: ignore[no-untyped-def]
+        return call_address(s.g[0].policy, s, obj, local_leg, block, count)
+
+    return ask_rule
+
+
+@functools.lru_cache(maxsize=64)
+def rule(state_type: StateType, choose: Any) -> Any:
+    """Compile one policy, or load it where it is one of ``POLICIES``; its `address` is what the loop calls.
+
+    Parameters
+    ----------
+    choose
+        A policy's own function, plain text of this package or compiled by its user.
+    """
+    word = numba.int64
+    replaced = _native_mix()
+    is_own = not is_compiled(choose)
+    replaced[choice.choose] = overlay(choose, replaced) if is_own else choose
+    inner = {"answer": overlay(choice.answer, replaced), "state": state_from(state_type)}
+    body = _with_globals(_rule, **inner)
+    body.__qualname__ = body.__name__ = f"rule_{choose.__name__}"
+    with _cache_in(cache_folder() / state_type.digest):
+        signature = word(numba.types.voidptr, word, word, word, word)
+        return numba.cfunc(signature, cache=is_own, **OPTIONS)(body)
+
+
+def is_known(function: Any) -> bool:
+    """Tell whether a function belongs to a policy of ``POLICIES``."""
+    from placement_sim.policies import POLICIES
+
+    return any(make().choose is function for make in POLICIES.values())
+
+
+def is_compiled(function: object) -> bool:
+    """Tell whether a user's policy function is compiled already."""
+    return isinstance(function, numba.core.registry.CPUDispatcher)

@@ -1,0 +1,106 @@
+"""The choice of a component at a first write: hard rules, then the policy, as in `engine.placement`."""
+
+from __future__ import annotations
+
+from placement_sim.engine.compiled.layout import NONE, State
+from placement_sim.engine.compiled.maps import ASK, holder, reserve
+from placement_sim.engine.placement import DONE, NO_SPACE, UNAVAILABLE
+from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
+from placement_sim.model.cluster import ONLINE
+from placement_sim.policies.interface import DOMAIN, FULL, OFFLINE, READ_ONLY, View, Write
+from placement_sim.randomness import mix
+
+BAD_CHOICE = -8
+
+
+def why_not(s: State, obj: int, leg: int, block: int, disk: int) -> int:
+    """Give the bits that keep a disk from taking a block, 0 if it may."""
+    bits = FULL if s.free_bytes[disk] - s.objects[obj].block_bytes < s.minimum_bytes[disk] else 0
+    if s.status[disk] != ONLINE:
+        bits |= OFFLINE if s.status[disk] == DISK_OFFLINE else READ_ONLY
+    first = s.objects[obj].first_leg
+    for other in range(first, first + s.objects[obj].legs):
+        if other != leg:
+            owner = holder(s, other, block)
+            if owner >= 0 and s.domain[owner] == s.domain[disk]:
+                bits |= DOMAIN
+    return bits
+
+
+def list_candidates(s: State, obj: int, leg: int, block: int) -> int:
+    """Fill `candidates` and `blocked` for one block; give how many candidates there are."""
+    count = 0
+    first = s.objects[obj].first_member
+    for place in range(first, first + s.objects[obj].members):
+        disk = s.members[place]
+        bits = why_not(s, obj, leg, block, disk)
+        s.blocked[disk] = bits
+        if bits == 0:
+            s.candidates[count] = disk
+            count += 1
+    return count
+
+
+def is_member(s: State, obj: int, disk: int) -> bool:
+    """Tell whether an object has a component on a disk."""
+    first = s.objects[obj].first_member
+    for place in range(first, first + s.objects[obj].members):
+        if s.members[place] == disk:
+            return True
+    return False
+
+
+def is_any_only_full(s: State, obj: int) -> bool:
+    """Tell whether some member could take the block but for space."""
+    first = s.objects[obj].first_member
+    for place in range(first, first + s.objects[obj].members):
+        if s.blocked[s.members[place]] == FULL:
+            return True
+    return False
+
+
+def choose_component(s: State, obj: int, leg: int, block: int) -> tuple[int, int]:
+    """Ask the policy; give (disk, reason), or ASK where the policy is plain Python, or BAD_CHOICE."""
+    g = s.g[0]
+    if g.policy == NONE:
+        return ASK, DONE
+    count = list_candidates(s, obj, leg, block)
+    if count == 0 and g.needs_map:
+        return NONE, NO_SPACE if is_any_only_full(s, obj) else UNAVAILABLE
+    disk = ask_rule(s, obj, leg - s.objects[obj].first_leg, block, count)
+    if disk != NONE and not is_member(s, obj, disk):
+        return BAD_CHOICE, disk
+    if g.needs_map and (disk == NONE or s.blocked[disk] != 0):
+        return BAD_CHOICE, disk
+    if disk < 0 or s.blocked[disk] != 0:
+        is_full = disk < 0 or (s.blocked[disk] & FULL) != 0
+        return disk, NO_SPACE if is_full else UNAVAILABLE
+    reserve(s, obj, leg, disk, block)
+    return disk, DONE
+
+
+def ask_rule(s: State, obj: int, local_leg: int, block: int, count: int) -> int:
+    """Stand for the call of the compiled policy at ``g.policy``, which `build` puts here."""
+    raise NotImplementedError
+
+
+def answer(s: State, obj: int, local_leg: int, block: int, count: int) -> int:
+    """Give the policy what it may see, and take its answer: the body of a compiled policy."""
+    tree = s.objects[obj]
+    word = mix(int(tree.key), int(local_leg))
+    write = Write(obj, local_leg, block, tree.block_count, tree.block_bytes, mix(word, int(block)))
+    view = View(
+        s.members[tree.first_member : tree.first_member + tree.members],
+        s.candidates[:count],
+        s.blocked,
+        s.free_bytes,
+        s.capacity_bytes,
+        s.queue_requests,
+        s.weight,
+    )
+    return choose(write, view, s.policy_parameters, s.policy_state)
+
+
+def choose(write: Write, view: View, parameters: object, state: object) -> int:
+    """Stand for the policy's own function, which `build` puts here."""
+    raise NotImplementedError

@@ -1,0 +1,124 @@
+"""The state of the compiled data path: a few arrays of records, made once and grown when they are full.
+
+The functions that work on it are plain Python, here and in the files beside; `build` compiles
+them, and with the compiler switched off they run as they stand.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+# What `advance` returns with.
+LIMIT, SIGNAL, CHUNK, DECIDE, GROW, BUDGET = range(6)
+# Why control processes are told something.
+ENDED, RAW_DONE, FIRST_NO_SPACE = range(3)
+# Events: what an item of the heap stands for.
+ARRIVE, THOUGHT, DISK_SERVED, LINK_SERVED, HOPPED = range(5)
+# What is being worked off.
+IDLE, START, ISSUE_REQUEST, RETRY, RAW_OPERATION = range(5)
+# Where an operation goes after a hop, and which link serves it.
+TO_DISK, TO_ANSWER = range(2)
+
+COMPLETION, ISSUE, ARRIVAL = 2, 3, 4  # classes at one instant, as in `clock`
+ORDER_SHIFT = 56
+KIND_BITS = 3
+NONE = -1
+
+
+def record(*names: str, **others: type) -> np.dtype[Any]:
+    """Make a record type of int64 fields and others, whose fields are attributes in Python, too."""
+    fields = [*((name, np.int64) for name in names), *others.items()]
+    return np.dtype((np.record, fields))
+
+
+GLOBALS = record(
+    "now_ns", "sequence", "heap_size", "free_operation", "free_request", "operations_free", "requests_free", "budget",
+    "work", "work_request", "work_stream", "work_left", "leg", "part_open", "part_is_write", "part_object",
+    "part_leg", "part_start", "part_size", "first", "last", "cursor",
+    "decided", "decision_disk", "decision_reason", "asked_object", "asked_leg", "asked_block",
+    "inbox_next", "inbox_count", "signal_count", "record_count", "keeps_records", "needs_map", "policy",
+    "wanted_stream", "wanted_rows", "single_stream",
+    "no_space_ns", "no_space_disk", "no_space_stranded", "has_cache", "asks_when_away",
+    "failed_no_space", "failed_offline", "unmaps", "zero_read_blocks", "cached_read_blocks", "first_writes",
+    "unmapped_blocks", "retries", "split_operations", "copied_up_bytes",
+)  # fmt: skip
+HEAP = record("time_ns", "key", "event")
+ROW = record("time_ns", "offset_bytes", "size_bytes", "kind")
+STREAM = record(
+    "object", "outstanding", "host", "tally", "key", "start_ns", "row", "row_end", "is_final", "number",
+    "in_flight", "thinking", "exhausted", "stopped", "has_ended", "is_raw",
+)  # fmt: skip
+REQUEST = record(
+    "stream", "number", "kind", "start_bytes", "size_bytes", "issued_ns", "waiting_for", "operations", "status", "next"
+)
+OPERATION = record(
+    "request", "index", "object", "leg", "disk", "block", "blocks", "start_bytes", "size_bytes", "is_write",
+    "outages", "unmaps_seen", "entered_ns", "next", "event", "stage", "serving",
+)  # fmt: skip
+DISK = record(
+    "law", "channels", "serving", "waiting", "first", "last", "area_ns", "busy_ns", "finished", "sojourn_sum_ns",
+    "head", "outages", "host", "latency_ns", "is_direct", bandwidth=np.float64, slowdown=np.float64,
+)  # fmt: skip
+LINK = record("serving", "first", "last", latency_ns=np.int64, bandwidth=np.float64)
+OBJECT = record(
+    "first_leg", "legs", "block_bytes", "block_count", "size_bytes", "backing", "is_cached", "cache_first", "key",
+    "first_member", "members",
+)  # fmt: skip
+LEG = record("first_block", "first_chunk", "first_component")
+CACHE = record("free_bytes", "ring", "ring_size", "head", "count", "first_block")
+
+
+class State(NamedTuple):
+    """The arrays. What policies see as sequences stands apart from the records."""
+
+    g: Array  # GLOBALS, one
+    heap: Array
+    rows: Array
+    streams: Array
+    requests: Array
+    operations: Array
+    disks: Array
+    links: Array  # host h: 2 h inbound, 2 h + 1 outbound
+    objects: Array
+    legs: Array
+    members: Array
+    laws: Array  # float64 (disks, 16)
+    free_bytes: Array
+    capacity_bytes: Array
+    queue_requests: Array
+    weight: Array
+    minimum_bytes: Array
+    used_bytes: Array
+    reserved_bytes: Array
+    status: Array
+    domain: Array
+    owners: Array
+    pending: Array
+    unmapped: Array
+    written: Array
+    touched: Array
+    unmaps: Array
+    metadata_writes: Array
+    written_blocks: Array
+    first_byte: Array
+    component_row: Array
+    failed: Array  # by tally
+    latency_sum_ns: Array  # (tallies, 2)
+    histogram: Array  # (tallies, 2, bins)
+    moved_bytes: Array  # (tallies, 2, disks)
+    records: Array  # (capacity, 6)
+    signals: Array  # (capacity, 3): why, stream, number
+    inbox: Array  # operations that a lost disk held
+    found: Array  # (capacity, 4): object, leg, disk, reason or freshness of the blocks of a part
+    candidates: Array
+    blocked: Array
+    policy_parameters: Array
+    policy_state: Array
+    caches: Array
+    cache_rings: Array  # (entries, 2): cached block, its size
+    cache_held: Array  # uint8 by host and cached block

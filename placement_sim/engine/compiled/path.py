@@ -1,0 +1,425 @@
+"""The compiled data path: `datapath.DataPath` over `loop.advance`, which runs between control events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from placement_sim.engine.clock import Clock
+from placement_sim.engine.compiled import layout
+from placement_sim.engine.compiled.layout import NONE, State
+from placement_sim.engine.compiled.make_state import grow_pools, longer, make_state, signed
+from placement_sim.engine.datapath import COUNT_NAMES, FIRST_PHASE, GUEST, Ints, NoSpace, Running, Split, Stream
+from placement_sim.engine.histogram import BIN_COUNT
+from placement_sim.engine.placement import Placement
+from placement_sim.engine.source import checked_chunks
+from placement_sim.engine.space import Space
+from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
+from placement_sim.model.cluster import Cluster
+from placement_sim.policies.interface import PlacementPolicy
+from placement_sim.randomness import stream_key
+from placement_sim.workloads.requests import Requests
+
+EVENTS_A_CALL = 1_000_000  # Ctrl-C is heard between two calls
+FOREVER_NS = (1 << 63) - 1
+
+
+class CompiledDataPath:
+    """Streams, disks and maps as arrays; see `datapath.DataPath` for what its methods promise.
+
+    Parameters
+    ----------
+    kernel_for
+        Gives the compiled loop for a state and the address of the compiled policy, -1 for one in plain Python.
+    progress
+        Called with the simulated nanoseconds now and then on a long run.
+    """
+
+    def __init__(
+        self,
+        clock: DataClock,
+        cluster: Cluster,
+        policy: PlacementPolicy,
+        seed: int,
+        kernel_for: Callable[[State], tuple[Any, int]],
+        *,
+        record_requests: bool = False,
+        on_no_space: Callable[[], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+        pool: int = 256,
+    ) -> None:
+        self.env = clock
+        clock.advance = self._advance
+        self.cluster = cluster
+        self._seed = seed
+        self._policy = policy
+        self._on_no_space = on_no_space
+        self._progress = progress
+        self.space = Space(cluster, arrays=True)
+        queue_requests = np.zeros(len(cluster.disks), np.int64)
+        self.placement = Placement(cluster, policy, seed, self.space, queue_requests)
+        self.objects = self.placement.objects
+        state = make_state(cluster, policy, seed, self.space, self.placement.store, pool=pool)
+        state.g[0].keeps_records = record_requests
+        state.g[0].budget = EVENTS_A_CALL
+        self.placement.share_state(state.policy_state)
+        self._kernel, state.g[0].policy = kernel_for(state)
+        self._set_state(state._replace(queue_requests=queue_requests))
+        self._record_requests = record_requests
+        self._full_records: list[Ints] = []
+        self.phases, self.purposes = [FIRST_PHASE], [GUEST]
+        self._phase = 0
+        self._tallies: dict[tuple[int, int], int] = {}
+        self._streams: list[Stream] = []
+        self._chunks: list[Iterator[Requests]] = []
+        self._ended: list[simpy.Event] = []
+        self._row_slots: list[tuple[int, int]] = []  # where a stream's rows lie, and how many fit
+        self._rows_used = 0
+        self._raw: dict[str, int] = {}
+        self._raw_events: dict[tuple[int, int], simpy.Event] = {}
+        self._metadata_writes_before = 0
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def _advance(self, limit_ns: int) -> bool:
+        """Let data events before `limit_ns` happen; give True if control processes were told something."""
+        while True:
+            code = self._kernel.advance(self._handle, limit_ns)
+            if code == layout.LIMIT:
+                return False
+            if code == layout.SIGNAL:
+                self._deliver()
+                return True
+            if code == layout.CHUNK:
+                self._refill(int(self._state.g[0].wanted_stream))
+            elif code == layout.GROW:
+                self._grow()
+            elif code == layout.DECIDE:
+                self._decide()
+            else:
+                self._state.g[0].budget = EVENTS_A_CALL
+                if self._progress:
+                    self._progress(int(self._state.g[0].now_ns))
+
+    def _set_state(self, state: State) -> None:
+        self._state = state
+        self._handle = self._kernel.handle(state)
+
+    def _work_off(self) -> None:
+        """Let what a control process has begun come to its end, at this instant."""
+        self._state.g[0].now_ns = self.env.now_ns
+        self._advance(self.env.now_ns)
+
+    def _deliver(self) -> None:
+        g = self._state.g[0]
+        self.env.set_now(int(g.now_ns))
+        signals = self._state.signals[: g.signal_count].tolist()
+        g.signal_count = 0
+        for why, stream, number in signals:
+            if why == layout.ENDED:
+                self._ended[stream].succeed()
+            elif why == layout.RAW_DONE:
+                self._raw_events.pop((stream, number >> 1)).succeed(bool(number & 1))
+            elif self._on_no_space:
+                self._on_no_space()
+
+    def _decide(self) -> None:
+        """Let Python choose a component: a policy in plain Python, or an owner that is away."""
+        g = self._state.g[0]
+        object_index, block = int(g.asked_object), int(g.asked_block)
+        leg_index = int(g.asked_leg - self._state.objects[object_index].first_leg)
+        self.env.set_now(int(g.now_ns))
+        g.decision_disk, g.decision_reason = self.placement.choose(object_index, leg_index, block)
+        g.decided = 1
+
+    def _grow(self) -> None:
+        """Make room where there is none."""
+        state = self._state
+        g = state.g[0]
+        if self._record_requests and g.record_count + 4 > len(state.records):
+            self._full_records.append(state.records[: g.record_count].copy())
+            g.record_count = 0
+            if len(state.records) < 1 << 16:
+                state = state._replace(records=longer(state.records, 2 * len(state.records)))
+        if g.signal_count + 4 > len(state.signals):
+            state = state._replace(signals=longer(state.signals, 2 * len(state.signals)))
+        blocks = int(g.last - g.first + 1) if g.part_open else 0
+        if blocks > len(state.found):
+            state = state._replace(found=longer(state.found, 2 * blocks))
+        wanted = 3 * blocks + 8
+        if g.operations_free < wanted or g.requests_free < wanted or g.heap_size + wanted + 8 > len(state.heap):
+            state = grow_pools(state, max(len(state.operations), wanted))
+        self._set_state(state)
+
+    # -- streams -----------------------------------------------------------------------------
+
+    def start_stream(self, stream: Stream) -> Running:
+        """Start a stream now; the event succeeds when its last request is complete."""
+        spec = self.cluster.objects[stream.object_index]
+        index = self._add_stream(stream, checked_chunks(stream, spec))
+        record = self._state.streams[index]
+        record.object, record.outstanding, record.host = stream.object_index, stream.outstanding, stream.host_index
+        record.key = signed(stream_key(self._seed, stream.name, "service"))
+        self._begin(layout.START, index)
+        self._state.g[0].work_left = stream.outstanding or 1
+        self._work_off()
+        return Running(index, self._ended[index])
+
+    def _add_stream(self, stream: Stream, chunks: Iterator[Requests]) -> int:
+        index = len(self._streams)
+        if index == len(self._state.streams):
+            self._set_state(self._state._replace(streams=longer(self._state.streams, 2 * index)))
+        self._streams.append(stream)
+        self._chunks.append(chunks)
+        self._ended.append(self.env.event())
+        self._row_slots.append((0, 0))
+        record = self._state.streams[index]
+        record.start_ns = self.env.now_ns
+        record.tally = self._tally(stream.purpose)
+        return index
+
+    def _begin(self, work: int, stream: int) -> None:
+        g = self._state.g[0]
+        g.work, g.work_stream, g.part_open = work, stream, 0
+
+    def _refill(self, index: int) -> None:
+        """Bring the next chunk of a stream, behind what is left of the last."""
+        record = self._state.streams[index]
+        chunk = next(self._chunks[index], None)
+        if chunk is None:
+            record.is_final = 1
+            self._chunks[index] = iter(())
+            return
+        left = int(record.row_end - record.row)
+        needed = left + len(chunk)
+        first, size = self._row_slots[index]
+        if needed > size:
+            first, size = self._row_slots[index] = self._take_rows(needed), needed
+        rows = self._state.rows
+        rows[first : first + left] = rows[record.row : record.row_end].copy()
+        fresh = rows[first + left : first + needed]
+        fresh["time_ns"], fresh["kind"] = chunk.time_ns, chunk.kind
+        fresh["offset_bytes"], fresh["size_bytes"] = chunk.offset_bytes, chunk.size_bytes
+        record.row, record.row_end = first, first + needed
+
+    def _take_rows(self, count: int) -> int:
+        first = self._rows_used
+        self._rows_used += count
+        if self._rows_used > len(self._state.rows):
+            self._set_state(self._state._replace(rows=longer(self._state.rows, 2 * self._rows_used)))
+        return first
+
+    def stop_stream(self, running: Running) -> None:
+        """Issue nothing more; the event succeeds when what is in flight has completed."""
+        record = self._state.streams[running.index]
+        record.exhausted = record.stopped = 1
+        record.thinking = 0
+        if record.in_flight == 0 and not record.has_ended:
+            record.has_ended = 1
+            self._ended[running.index].succeed()
+
+    def raw_io(self, disk: int, is_write: bool, size_bytes: int, position: int, purpose: str) -> simpy.Event:
+        """Send one operation to a disk, past all maps; the event's value is False if the disk was lost."""
+        if purpose not in self._raw:
+            stream = Stream(f"raw {purpose}", NONE, iter(()), purpose=purpose)
+            index = self._add_stream(stream, iter(()))
+            record = self._state.streams[index]
+            record.object, record.host, record.is_raw, record.is_final = NONE, NONE, 1, 1
+            record.key = signed(stream_key(self._seed, stream.name, "service"))
+            self._raw[purpose] = index
+        index = self._raw[purpose]
+        event = self.env.event()
+        self._raw_events[index, int(self._state.streams[index].number)] = event
+        self._begin(layout.RAW_OPERATION, index)
+        g = self._state.g[0]
+        g.part_is_write, g.part_start, g.part_size, g.part_leg = is_write, position, size_bytes, disk
+        self._work_off()
+        return event
+
+    # -- control -----------------------------------------------------------------------------
+
+    def set_status(self, disk: int, status: int) -> None:
+        """Change a disk's state; taking it offline fails what it holds."""
+        self.space.status[disk] = status
+        if status == DISK_OFFLINE:
+            self._state.g[0].now_ns = self.env.now_ns
+            self._kernel.lose(self._handle, disk)
+            self._work_off()
+
+    def set_slowdown(self, disk: int, factor: float) -> None:
+        """Multiply the service times that begin from now on."""
+        self._state.disks[disk].slowdown = factor
+
+    def set_channels(self, disk: int, channels: int) -> None:
+        """Change how many operations a disk serves at once."""
+        while self._state.g[0].heap_size + channels + 8 > len(self._state.heap):
+            self._set_state(grow_pools(self._state, max(channels, len(self._state.operations))))
+        self._state.g[0].now_ns = self.env.now_ns
+        self._kernel.set_channels(self._handle, disk, channels)
+
+    def add_component(self, disk: int) -> None:
+        """Give every object a component on a disk that has joined (A11)."""
+        for index, tree in enumerate(self.objects):
+            if disk not in tree.members:
+                tree.add_component(disk)
+                record = self._state.objects[index]
+                self._state.members[record.first_member + record.members] = disk
+                record.members += 1
+
+    def set_backing(self, object_index: int, backing_index: int) -> None:
+        """Read unallocated blocks of an object from another one from now on."""
+        self.objects[object_index].backing = backing_index
+        self._state.objects[object_index].backing = backing_index
+
+    def discard_object(self, object_index: int) -> int:
+        """Unmap every block of an object at once and give how many there were."""
+        cleared = self.placement.discard(object_index)
+        self._state.g[0].unmapped_blocks += cleared
+        return cleared
+
+    def begin_phase(self, name: str) -> None:
+        """Count requests that complete from now on under this phase."""
+        if name not in self.phases:
+            self.phases.append(name)
+        self._phase = self.phases.index(name)
+        for index, stream in enumerate(self._streams):
+            self._state.streams[index].tally = self._tally(stream.purpose)
+
+    def _tally(self, purpose: str) -> int:
+        """Give the place where requests of a purpose are counted in the present phase."""
+        if purpose not in self.purposes:
+            self.purposes.append(purpose)
+        key = (self._phase, self.purposes.index(purpose))
+        place = self._tallies.setdefault(key, len(self._tallies))
+        state = self._state
+        if place >= len(state.failed):
+            names = ("failed", "latency_sum_ns", "histogram", "moved_bytes")
+            self._set_state(state._replace(**{name: longer(getattr(state, name), 2 * place + 1) for name in names}))
+        return place
+
+    # -- counters ----------------------------------------------------------------------------
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was counted so far."""
+        g = self._state.g[0]
+        return {name: int(g[name]) for name in COUNT_NAMES}
+
+    @property
+    def no_space(self) -> NoSpace | None:
+        """The first no-space error."""
+        g = self._state.g[0]
+        if g.no_space_ns < 0:
+            return None
+        return NoSpace(int(g.no_space_ns), int(g.no_space_disk), int(g.no_space_stranded))
+
+    @property
+    def records(self) -> Ints | None:
+        """The finished requests in order of completion, shape (finished, 6)."""
+        if not self._record_requests:
+            return None
+        return np.concatenate([*self._full_records, self._state.records[: self._state.g[0].record_count]])
+
+    def reset_counters(self) -> None:
+        """Start counting anew, at the end of the warm-up; maps and queues stay."""
+        state, now_ns = self._state, self.env.now_ns
+        for name in COUNT_NAMES:
+            state.g[0][name] = 0
+        for array in (state.failed, state.latency_sum_ns, state.histogram, state.moved_bytes):
+            array[:] = 0
+        disks = state.disks
+        disks["area_ns"] = -(disks["serving"] + disks["waiting"]) * now_ns
+        disks["busy_ns"] = -disks["serving"] * now_ns
+        disks["finished"] = disks["sojourn_sum_ns"] = 0
+        self._metadata_writes_before = self._metadata_writes()
+        self._full_records.clear()
+        state.g[0].record_count = 0
+
+    def _metadata_writes(self) -> int:
+        return int(self.placement.store.metadata_writes.sum())
+
+    def final_counts(self) -> dict[str, int]:
+        """Give all counts; a computed owner needs no map of the parent (A13)."""
+        counts = self.counts
+        reads, writes = (int(self._state.histogram[:, kind].sum()) for kind in (0, 1))
+        needs_map = self.placement.needs_map
+        return counts | {
+            "reads": reads,
+            "writes": writes,
+            "finished": reads + writes + counts["unmaps"],
+            "in_flight": int(self._state.streams["in_flight"][: len(self._streams)].sum()),
+            "metadata_writes": self._metadata_writes() - self._metadata_writes_before if needs_map else 0,
+        }
+
+    def totals(self) -> tuple[int, int]:
+        """Give the finished requests and the sum of their latencies."""
+        finished = int(self._state.histogram.sum()) + int(self._state.g[0].unmaps)
+        return finished, int(self._state.latency_sum_ns.sum())
+
+    def split(self) -> Split:
+        """Give counts and latencies by phase and purpose."""
+        shape = (len(self.phases), len(self.purposes))
+        disks = len(self.cluster.disks)
+        split = Split(
+            phases=tuple(self.phases),
+            purposes=tuple(self.purposes),
+            failed=np.zeros(shape, np.int64),
+            read_bytes=np.zeros((*shape, disks), np.int64),
+            written_bytes=np.zeros((*shape, disks), np.int64),
+            latency_sum_ns=np.zeros((*shape, 2), np.int64),
+            histogram=np.zeros((*shape, 2, BIN_COUNT), np.int64),
+        )
+        state = self._state
+        for key, place in self._tallies.items():
+            split.failed[key] = state.failed[place]
+            split.read_bytes[key], split.written_bytes[key] = state.moved_bytes[place]
+            split.latency_sum_ns[key] = state.latency_sum_ns[place]
+            split.histogram[key] = state.histogram[place]
+        return split
+
+    def arrays(self) -> dict[str, Ints]:
+        """Give the per-disk counters up to now, each int64 of shape (disks,)."""
+        disks, now_ns = self._state.disks, self.env.now_ns
+        present = disks["serving"] + disks["waiting"]
+        prefilled = np.array([disk.prefilled_bytes for disk in self.cluster.disks], np.int64)
+        return {
+            "used_bytes": self.space.used_bytes + prefilled,
+            "queue_area_ns": disks["area_ns"] + present * now_ns,
+            "busy_ns": disks["busy_ns"] + disks["serving"] * now_ns,
+            "operations": disks["finished"].copy(),
+            "sojourn_sum_ns": disks["sojourn_sum_ns"].copy(),
+            "queue_requests": present,
+        }
+
+
+class DataClock(Clock):
+    """A clock that lets the data path advance to the time of each control event first."""
+
+    advance: Callable[[int], bool]
+
+    def set_now(self, now_ns: int) -> None:
+        """Move to the time of a data event that control processes are told about."""
+        self._now = now_ns
+
+    def step(self) -> None:
+        """Let the data path advance to the next control event, and process that."""
+        while self.advance(self.queue[0][0] if self.queue else FOREVER_NS):
+            pass
+        super().step()
+
+    def run_until(self, end: simpy.Event) -> None:
+        """Process events until `end` has been processed.
+
+        Raises
+        ------
+        RuntimeError
+            Nothing is left to happen.
+        """
+        while end.callbacks is not None:
+            try:
+                self.step()
+            except simpy.core.EmptySchedule:
+                raise RuntimeError("nothing is left to happen, and the run has not ended") from None

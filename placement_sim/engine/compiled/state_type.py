@@ -1,0 +1,137 @@
+"""`State` for Numba: one pointer to a table of the arrays' addresses and lengths.
+
+A tuple of that many arrays costs a minute of compilation, because every call passes every
+field of every array. Here a function gets one pointer and loads what it uses; the loads are
+marked as invariant, since no array moves while compiled code runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
+from numba.np.arrayobj import make_array, populate_array
+from numba.np.numpy_support import from_dtype
+
+from placement_sim.engine.compiled.layout import State
+
+WORDS = 4  # of the table, a field: the address and up to three dimensions
+Table = npt.NDArray[np.int64]
+
+
+def address_table(state: State) -> Table:
+    """Give the addresses and the shapes of the arrays, int64 of shape (fields, 4)."""
+    table = np.zeros((len(state), WORDS), np.int64)
+    for row, array in zip(table, state, strict=True):
+        assert array.flags.c_contiguous
+        row[0] = array.ctypes.data
+        row[1 : 1 + array.ndim] = array.shape
+    return table
+
+
+class StateType(types.Type):  # type: ignore[misc]
+    """The type of the pointer; `fields` gives (dtype, dimensions) of each field."""
+
+    def __init__(self, fields: tuple[tuple[Any, int], ...]) -> None:
+        self.fields = fields
+        super().__init__(name=f"State{fields}")
+
+    @property
+    def digest(self) -> str:
+        """Give a name for files that hold machine code for this type."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:8]
+
+    def array_type(self, name: str) -> Any:
+        """Give the Numba type of a field."""
+        dtype, dimensions = self.fields[State._fields.index(name)]
+        return types.Array(dtype, dimensions, "C")
+
+
+def type_of(state: State) -> StateType:
+    """Give the Numba type of a state."""
+    return StateType(tuple((from_dtype(array.dtype), array.ndim) for array in state))
+
+
+@register_model(StateType)
+class _StateModel(models.OpaqueModel):  # type: ignore[misc]
+    """An untyped pointer."""
+
+
+@infer_getattr
+class _StateAttributes(AttributeTemplate):  # type: ignore[misc]
+    key = StateType
+
+    def generic_resolve(self, state: StateType, name: str) -> Any:
+        """Give the type of a field, None for a name that is none."""
+        return state.array_type(name) if name in State._fields else None
+
+
+@lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
+def _load_field(context: Any, builder: Any, state: StateType, value: Any, name: str) -> Any:
+    """Build the array of a field out of the table."""
+    word = ir.IntType(64)
+    table = builder.bitcast(value, word.as_pointer())
+    first = State._fields.index(name) * WORDS
+    invariant = builder.module.add_metadata([])
+
+    def load(place: int) -> Any:
+        loaded = builder.load(builder.gep(table, [word(first + place)]))
+        loaded.set_metadata("invariant.load", invariant)
+        return loaded
+
+    kind = state.array_type(name)
+    array = make_array(kind)(context, builder)
+    itemsize = word(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    shape = [load(1 + axis) for axis in range(kind.ndim)]
+    strides = [itemsize]
+    for length in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    data = builder.inttoptr(load(0), array.data.type)
+    populate_array(array, data, shape, strides, itemsize, meminfo=None)
+    return array._getvalue()
+
+
+def state_at(state_type: StateType) -> Any:
+    """Make the function that turns a table into a state, inside compiled code."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def as_state(typing_context: Any, table: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = make_array(signature.args[0])(context, builder, arguments[0])
+            return builder.bitcast(array.data, ir.IntType(8).as_pointer())
+
+        return state_type(table), build
+
+    return as_state
+
+
+def state_from(state_type: StateType) -> Any:
+    """Make the function that turns the bare pointer back into a state."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def as_state(typing_context: Any, pointer: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
+
+        return state_type(pointer), build
+
+    return as_state
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call_address(typing_context: Any, address: Any, s: Any, obj: Any, leg: Any, block: Any, count: Any) -> Any:
+    """Call a C function by its address: int64 (state, int64, int64, int64, int64)."""
+    word = types.int64
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = ir.IntType(64)
+        kind = ir.FunctionType(whole, [ir.IntType(8).as_pointer(), whole, whole, whole, whole])
+        return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+
+    return word(word, s, word, word, word, word), build

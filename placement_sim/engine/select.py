@@ -1,0 +1,77 @@
+"""Which data path a run takes: the compiled one where it pays and works, else the reference."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal
+
+from placement_sim.engine.clock import Clock
+from placement_sim.engine.reference import ReferenceDataPath
+from placement_sim.model.cluster import Cluster
+from placement_sim.policies.interface import PlacementPolicy
+
+PathName = Literal["auto", "reference", "compiled"]
+WORTH_COMPILING_REQUESTS = 300_000  # below, the reference is done before compiled code is loaded
+
+
+def open_path(
+    wanted: PathName,
+    expected_requests: int | None,
+    cluster: Cluster,
+    policy: PlacementPolicy,
+    seed: int,
+    *,
+    record_requests: bool,
+    on_no_space: Callable[[], None],
+    progress: Callable[[int], None] | None,
+) -> tuple[str, Any]:
+    """Make the data path of a run; give its name and it.
+
+    Parameters
+    ----------
+    wanted
+        "auto" takes the compiled path for `WORTH_COMPILING_REQUESTS` or more, or where
+        nobody knows how many there will be (None).
+    """
+    if wanted == "auto":
+        is_large = expected_requests is None or expected_requests >= WORTH_COMPILING_REQUESTS
+        wanted = "compiled" if is_large else "reference"
+    if wanted == "compiled":
+        try:
+            return "compiled", _compiled(cluster, policy, seed, record_requests, on_no_space, progress)
+        except ImportError as error:  # Numba is missing or broken: the same results, later
+            warnings.warn(
+                f"the reference data path is used, because Numba fails: {error}", RuntimeWarning, stacklevel=3
+            )
+    path = ReferenceDataPath(Clock(), cluster, policy, seed, record_requests=record_requests, on_no_space=on_no_space)
+    return "reference", path
+
+
+def _compiled(
+    cluster: Cluster,
+    policy: PlacementPolicy,
+    seed: int,
+    record_requests: bool,
+    on_no_space: Callable[[], None],
+    progress: Callable[[int], None] | None,
+) -> Any:
+    from placement_sim.engine.compiled.path import CompiledDataPath, DataClock
+
+    def kernel_for(state: Any) -> tuple[Any, int]:
+        """Give the loop and the address of the compiled policy; -1: a plain Python policy is called back."""
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+            from placement_sim.engine.compiled.plain import PLAIN_KERNEL
+
+            return PLAIN_KERNEL, -1
+        from placement_sim.engine.compiled import build, state_type
+
+        kind = state_type.type_of(state)
+        is_compiled = build.is_compiled(policy.choose) or build.is_known(policy.choose)
+        return build.kernel(kind), build.rule(kind, policy.choose).address if is_compiled else -1
+
+    return CompiledDataPath(
+        DataClock(), cluster, policy, seed, kernel_for,
+        record_requests=record_requests, on_no_space=on_no_space, progress=progress,
+    )  # fmt: skip
