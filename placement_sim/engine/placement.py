@@ -73,7 +73,12 @@ class Placement:
         if owner < 0:
             owner = leg.pending[block] - 1
             if owner >= 0 and not leg.written[owner].is_written(block):
-                return owner, DONE, False
+                if self.space.status[owner] != DISK_OFFLINE:
+                    return owner, DONE, False
+                # The disk of the first write in flight is gone, and that write about to fail: choose anew.
+                leg.pending[block] = 0
+                self.space.cancel(owner, self.objects[object_index].spec.block_bytes)
+                owner = -1
         if owner >= 0:
             return owner, DONE if self.space.status[owner] == ONLINE else UNAVAILABLE, False
         disk, reason = self.choose(object_index, leg_index, block)

@@ -105,6 +105,8 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], **options: A
         value = own.get(name)
         if isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
             own[name] = overlay(value, replaced)
+        elif type(value) is int and function.__module__.startswith(f"{PACKAGE}.engine.compiled"):
+            own[name] = np.int64(value)  # a plain int is a type of its own to Numba, and a compilation more
     copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__)
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__

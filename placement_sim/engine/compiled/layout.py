@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-# What `advance` returns with.
-LIMIT, SIGNAL, CHUNK, DECIDE, GROW, BUDGET = range(6)
+# What `advance` returns with; GO_ON is for its parts.
+GO_ON, LIMIT, SIGNAL, CHUNK, DECIDE, GROW, BUDGET = range(7)
 # Why control processes are told something.
 ENDED, RAW_DONE, FIRST_NO_SPACE = range(3)
 # Events: what an item of the heap stands for.
@@ -27,7 +27,10 @@ TO_DISK, TO_ANSWER = range(2)
 COMPLETION, ISSUE, ARRIVAL = 2, 3, 4  # classes at one instant, as in `clock`
 ORDER_SHIFT = 56
 KIND_BITS = 3
+KIND_MASK = (1 << KIND_BITS) - 1
+SEQUENCE_MASK = (1 << ORDER_SHIFT) - 1
 NONE = -1
+FIRST_LEG, FIRST_BLOCK, ONE_BLOCK, FEW = 0, 0, 1, 4  # named, because Numba compiles anew for a literal number
 
 
 def record(*names: str, **others: type) -> np.dtype[Any]:

@@ -17,11 +17,15 @@ from placement_sim.engine.compiled.layout import (
     BUDGET,
     CHUNK,
     DISK_SERVED,
+    FEW,
+    GO_ON,
     GROW,
     IDLE,
     KIND_BITS,
+    KIND_MASK,
     LIMIT,
     LINK_SERVED,
+    SEQUENCE_MASK,
     SIGNAL,
     THOUGHT,
     TO_ANSWER,
@@ -40,48 +44,69 @@ from placement_sim.engine.compiled.requests import (
 
 def advance(s: State, limit_ns: int) -> int:
     """Process data events before `limit_ns`; give why it stopped, one of the codes of `layout`."""
+    while True:
+        code = settle(s)
+        if code == GO_ON:
+            code = look_ahead(s, limit_ns)
+        if code != GO_ON:
+            return code
+        take_event(s)
+
+
+def settle(s: State) -> int:
+    """Work off what is begun and what a lost disk held, with room for one event more."""
     g = s.g[0]
     while True:
         if g.work != IDLE:
             code = continue_work(s)
-            if code != 0:
+            if code != GO_ON:
                 return code
-            continue
-        if g.record_count + 4 > len(s.records) or g.signal_count + 4 > len(s.signals) or not has_room(s, 4):
+        if g.record_count + FEW > len(s.records) or g.signal_count + FEW > len(s.signals) or not has_room(s, FEW):
             return GROW
-        if g.inbox_next < g.inbox_count:
-            op_index = s.inbox[g.inbox_next]
-            if wants_chunk(s, s.requests[s.operations[op_index].request].stream):
-                return CHUNK
-            g.inbox_next += 1
-            s.queue_requests[s.operations[op_index].disk] -= 1
-            operation_failed(s, op_index)
-            continue
-        if g.signal_count > 0:
-            return SIGNAL
-        if g.heap_size == 0 or s.heap[0].time_ns >= limit_ns:
-            return LIMIT
-        if g.budget <= 0:
-            return BUDGET
-        item = s.heap[0].event
-        kind, index = item & ((1 << KIND_BITS) - 1), item >> KIND_BITS
-        if kind == ARRIVE:
-            stream = s.streams[index]
-            if stream.row + 1 == stream.row_end and not stream.is_final and not stream.stopped:
-                g.wanted_stream = index
-                return CHUNK
-        elif wants_chunk(s, stream_of(s, kind, index)):
+        if g.inbox_next == g.inbox_count:
+            return GO_ON
+        op_index = s.inbox[g.inbox_next]
+        if wants_chunk(s, s.requests[s.operations[op_index].request].stream):
             return CHUNK
-        g.budget -= 1
-        g.now_ns = s.heap[0].time_ns
-        sequence = s.heap[0].key & ((1 << 56) - 1)
-        drop_first(s)
-        if kind == ARRIVE:
-            arrive(s, index)
-        elif kind == THOUGHT:
-            thought(s, index)
-        elif s.operations[index].event == sequence:
-            operate(s, kind, index, g.now_ns)
+        g.inbox_next += 1
+        s.queue_requests[s.operations[op_index].disk] -= 1
+        operation_failed(s, op_index)
+
+
+def look_ahead(s: State, limit_ns: int) -> int:
+    """Tell whether the next event may be taken, or why not."""
+    g = s.g[0]
+    if g.signal_count > 0:
+        return SIGNAL
+    if g.heap_size == 0 or s.heap[0].time_ns >= limit_ns:
+        return LIMIT
+    if g.budget <= 0:
+        return BUDGET
+    kind, index = s.heap[0].event & KIND_MASK, s.heap[0].event >> KIND_BITS
+    if kind == ARRIVE:
+        stream = s.streams[index]
+        if stream.row + 1 == stream.row_end and not stream.is_final and not stream.stopped:
+            g.wanted_stream = index
+            return CHUNK
+    elif wants_chunk(s, stream_of(s, kind, index)):
+        return CHUNK
+    return GO_ON
+
+
+def take_event(s: State) -> None:
+    """Process the next event."""
+    g = s.g[0]
+    g.budget -= 1
+    g.now_ns = s.heap[0].time_ns
+    kind, index = s.heap[0].event & KIND_MASK, s.heap[0].event >> KIND_BITS
+    sequence = s.heap[0].key & SEQUENCE_MASK
+    drop_first(s)
+    if kind == ARRIVE:
+        arrive(s, index)
+    elif kind == THOUGHT:
+        thought(s, index)
+    elif s.operations[index].event == sequence:  # else it was taken back
+        operate(s, kind, index, g.now_ns)
 
 
 def stream_of(s: State, kind: int, index: int) -> int:

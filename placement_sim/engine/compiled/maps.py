@@ -49,7 +49,11 @@ def write_owner(s: State, obj: int, leg: int, block: int) -> tuple[int, int, int
     if owner < 0:
         owner = np.int64(s.pending[place]) - 1
         if owner >= 0 and not is_written(s, leg, obj, owner, block):
-            return owner, DONE, 0
+            if s.status[owner] != OFFLINE:
+                return owner, DONE, 0
+            # The disk of the first write in flight is gone, and that write about to fail: choose anew.
+            give_back(s, obj, leg, owner, block)
+            owner = NONE
     if owner < 0:
         return NONE, DONE, 1
     if s.status[owner] == ONLINE:
@@ -169,10 +173,7 @@ def first_write_failed(s: State, op_index: int) -> int:
         if is_in_flight(s, op.leg, op.disk, block, op.unmaps_seen) and not is_written(
             s, op.leg, op.object, op.disk, block
         ):
-            s.pending[s.legs[op.leg].first_block + block] = 0
-            block_bytes = s.objects[op.object].block_bytes
-            s.free_bytes[op.disk] += block_bytes
-            s.reserved_bytes[op.disk] -= block_bytes
+            give_back(s, op.object, op.leg, op.disk, block)
             freed += 1
     return freed
 
@@ -184,6 +185,14 @@ def reserve(s: State, obj: int, leg: int, disk: int, block: int) -> None:
     s.reserved_bytes[disk] += block_bytes
     s.pending[s.legs[leg].first_block + block] = disk + 1
     s.touched[s.legs[leg].first_chunk + (block >> CHUNK_BITS)] = 1
+
+
+def give_back(s: State, obj: int, leg: int, disk: int, block: int) -> None:
+    """Undo `reserve`."""
+    block_bytes = s.objects[obj].block_bytes
+    s.free_bytes[disk] += block_bytes
+    s.reserved_bytes[disk] -= block_bytes
+    s.pending[s.legs[leg].first_block + block] = 0
 
 
 def unmap(s: State, obj: int, offset_bytes: int, size_bytes: int) -> int:

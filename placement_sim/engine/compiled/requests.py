@@ -24,12 +24,16 @@ from placement_sim.engine.compiled.layout import (
     CHUNK,
     DECIDE,
     ENDED,
+    FEW,
+    FIRST_BLOCK,
+    FIRST_LEG,
     FIRST_NO_SPACE,
     GROW,
     IDLE,
     ISSUE,
     ISSUE_REQUEST,
     NONE,
+    ONE_BLOCK,
     RAW_DONE,
     RAW_OPERATION,
     RETRY,
@@ -66,7 +70,7 @@ def end_if_done(s: State, stream_index: int) -> None:
     stream = s.streams[stream_index]
     if stream.exhausted and stream.in_flight == 0 and stream.thinking == 0 and not stream.has_ended:
         stream.has_ended = 1
-        signal(s, ENDED, stream_index, 0)
+        signal(s, ENDED, stream_index, NONE)
 
 
 def take_row(s: State, stream_index: int) -> int:
@@ -148,7 +152,7 @@ def start_stream(s: State) -> int:
         if needs_chunk(s, g.work_stream):
             g.wanted_stream = g.work_stream
             return CHUNK
-        if not has_room(s, 4):
+        if not has_room(s, FEW):
             return GROW
         if s.streams[g.work_stream].outstanding == 0:
             await_arrival(s, g.work_stream)
@@ -196,7 +200,7 @@ def issue(s: State, index: int) -> None:
     g.part_open = 0
 
 
-def open_part(s: State, obj: int, leg: int, is_write: bool, start_bytes: int, size_bytes: int) -> None:
+def open_part(s: State, obj: int, leg: int, is_write: int, start_bytes: int, size_bytes: int) -> None:
     """Begin to split a range of bytes by owner."""
     g = s.g[0]
     block_bytes = s.objects[obj].block_bytes
@@ -211,7 +215,7 @@ def open_part(s: State, obj: int, leg: int, is_write: bool, start_bytes: int, si
 
 
 def continue_work(s: State) -> int:
-    """Go on with what was begun; 0 when it is done, else what it waits for."""
+    """Go on with what was begun; GO_ON when it is done, else what it waits for."""
     g = s.g[0]
     if g.work == START:
         return start_stream(s)
@@ -247,7 +251,14 @@ def next_part(s: State) -> bool:
         return False
     if g.leg >= (1 if request.kind == READ else s.objects[obj].legs):
         return False
-    open_part(s, obj, s.objects[obj].first_leg + g.leg, request.kind == WRITE, request.start_bytes, request.size_bytes)
+    open_part(
+        s,
+        obj,
+        s.objects[obj].first_leg + g.leg,
+        1 if request.kind == WRITE else 0,
+        request.start_bytes,
+        request.size_bytes,
+    )
     return True
 
 
@@ -308,7 +319,7 @@ def emit(s: State) -> None:
         else:
             if reason < 0:
                 start_bytes, end_bytes = copy_up(s, obj, leg, block, end - place, start_bytes, end_bytes)
-            emit_one(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes, True)
+            emit_one(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes, WRITE)
         place = end
 
 
@@ -324,7 +335,7 @@ def emit_read(s: State, obj: int, leg: int, disk: int, block: int, blocks: int, 
     """Send a read, or count it where no disk is needed."""
     g = s.g[0]
     if disk >= 0:
-        emit_one(s, obj, leg, disk, block, blocks, start, size, False)
+        emit_one(s, obj, leg, disk, block, blocks, start, size, READ)
     elif disk == ZEROS:
         g.zero_read_blocks += blocks
     elif disk == CACHED:
@@ -355,11 +366,11 @@ def read_piece(s: State, obj: int, start_bytes: int, size_bytes: int) -> None:
     request = s.requests[s.g[0].work_request]
     block = start_bytes // s.objects[obj].block_bytes
     owner, leg, disk = read_owner(s, obj, block, request.number, s.streams[request.stream].host)
-    emit_read(s, owner, s.objects[owner].first_leg + leg, disk, block, 1, start_bytes, size_bytes)
+    emit_read(s, owner, s.objects[owner].first_leg + leg, disk, block, ONE_BLOCK, start_bytes, size_bytes)
 
 
 def emit_one(
-    s: State, obj: int, leg: int, disk: int, block: int, blocks: int, start: int, size: int, is_write: bool
+    s: State, obj: int, leg: int, disk: int, block: int, blocks: int, start: int, size: int, is_write: int
 ) -> None:
     """Send one operation of the request that is being worked on."""
     g = s.g[0]
@@ -383,7 +394,7 @@ def emit_one(
 def send_raw(s: State) -> int:
     """Send the raw operation that a control process asked for."""
     g = s.g[0]
-    if not has_room(s, 4):
+    if not has_room(s, FEW):
         return GROW
     index = take_request(s)
     request = s.requests[index]
@@ -396,7 +407,7 @@ def send_raw(s: State) -> int:
     request.issued_ns = g.now_ns
     request.operations, request.waiting_for, request.status = 0, 1, DONE
     g.work_request = index
-    emit_one(s, NONE, 0, g.part_leg, 0, 1, g.part_start, g.part_size, g.part_is_write != 0)
+    emit_one(s, NONE, FIRST_LEG, g.part_leg, FIRST_BLOCK, ONE_BLOCK, g.part_start, g.part_size, g.part_is_write)
     g.work = IDLE
     part_done(s, index)
     return 0
@@ -419,7 +430,7 @@ def operation_failed(s: State, op_index: int) -> None:
             freed = first_write_failed(s, op_index)
             if freed > 0 and g.needs_map:
                 g.retries += 1
-        open_part(s, op.object, op.leg, op.is_write != 0, op.start_bytes, op.size_bytes)
+        open_part(s, op.object, op.leg, op.is_write, op.start_bytes, op.size_bytes)
     free_operation(s, op_index)
 
 
