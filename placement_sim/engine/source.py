@@ -33,9 +33,9 @@ def checked_chunks(stream: Stream, spec: StorageObjectSpec) -> Iterator[Requests
     """
     number = 0
     for chunk in stream.requests:
-        beyond = np.flatnonzero(chunk.offset_bytes + chunk.size_bytes > spec.size_bytes)
-        if len(beyond):
-            row = int(beyond[0])
+        ends = chunk.offset_bytes + chunk.size_bytes
+        if len(chunk) and ends.max() > spec.size_bytes:
+            row = int(np.argmax(ends > spec.size_bytes))
             start, size = int(chunk.offset_bytes[row]), int(chunk.size_bytes[row])
             raise InputError(
                 f"workload {stream.name}: request {number + row}",

@@ -24,7 +24,15 @@ import numpy as np
 
 from placement_sim.engine.compiled import choice, loop
 from placement_sim.engine.compiled.layout import State
-from placement_sim.engine.compiled.state_type import StateType, address_table, call_address, state_at, state_from
+from placement_sim.engine.compiled.state_type import (
+    StateType,
+    address_table,
+    call_address,
+    leading_zeros,
+    state_at,
+    state_from,
+)
+from placement_sim.engine.histogram import SUB_BITS, bin_index
 from placement_sim.randomness import draw, mix
 
 OPTIONS = {"error_model": "numpy", "_nrt": False}
@@ -115,8 +123,8 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], **options: A
     return made
 
 
-def _native_mix() -> dict[Any, Any]:
-    """Give the mixer in 64-bit arithmetic, which Python's integers do not have."""
+def _native() -> dict[Any, Any]:
+    """Give what Python cannot say quickly: the mixer in 64-bit arithmetic, the bin by counting bits."""
     golden, one, two = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
     s30, s27, s31, s11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
     unit = 1.0 / 9007199254740992.0
@@ -132,7 +140,12 @@ def _native_mix() -> dict[Any, Any]:
     def native_draw(word, index):  # type: ignore[no-untyped-def]
         return np.float64(native_mix(word, index) >> s11) * unit
 
-    return {mix: native_mix, draw: native_draw}
+    @numba.njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    def native_bin_index(value_ns):  # type: ignore[no-untyped-def]
+        shift = 64 - leading_zeros(value_ns) - (SUB_BITS + 1)
+        return value_ns if shift <= 0 else (shift << SUB_BITS) + (value_ns >> shift)
+
+    return {mix: native_mix, draw: native_draw, bin_index: native_bin_index}
 
 
 def _advance(table, limit_ns):  # type: ignore[no-untyped-def]
@@ -163,7 +176,7 @@ def kernel(state_type: StateType) -> Kernel:
     """Compile the loop for one type of state, or load it."""
     word = numba.int64
     table = numba.types.Array(word, 2, "C")
-    replaced = _native_mix()
+    replaced = _native()
     replaced[choice.ask_rule] = _rule_caller()
     inner = {
         name: overlay(function, replaced)
@@ -198,7 +211,7 @@ def rule(state_type: StateType, choose: Any) -> Any:
         A policy's own function, plain text of this package or compiled by its user.
     """
     word = numba.int64
-    replaced = _native_mix()
+    replaced = _native()
     is_own = not is_compiled(choose)
     replaced[choice.choose] = overlay(choose, replaced) if is_own else choose
     inner = {"answer": overlay(choice.answer, replaced), "state": state_from(state_type)}

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from placement_sim.engine.compiled.layout import KIND_BITS, NONE, ORDER_SHIFT, State
+from placement_sim.engine.compiled.layout import KIND_BITS, NONE, ORDER_SHIFT, Array, State
 
 
 def push(s: State, time_ns: int, order: int, kind: int, index: int) -> int:
-    """Schedule an event; give its sequence number. There is room: `advance` and `continue_work` saw to that."""
+    """Schedule an event; give its sequence number. There is room: `settle` and `continue_work` saw to that."""
     g = s.g[0]
     sequence = g.sequence
     g.sequence = sequence + 1
-    key = (order << ORDER_SHIFT) | sequence
     place = g.heap_size
     g.heap_size = place + 1
-    heap = s.heap
+    rise(s.heap, place, time_ns, (order << ORDER_SHIFT) | sequence, (index << KIND_BITS) | kind)
+    return sequence
+
+
+def push_arrival(s: State, time_ns: int, stream_index: int) -> None:
+    """Schedule an arrival. Arrivals have a heap of their own: with one open loop it never moves."""
+    g = s.g[0]
+    key = g.sequence
+    g.sequence += 1
+    g.arrival_count += 1
+    rise(s.arrivals, g.arrival_count - 1, time_ns, key, stream_index)
+
+
+def drop_first_event(s: State) -> None:
+    """Take the first event off the heap."""
+    g = s.g[0]
+    g.heap_size -= 1
+    drop_first(s.heap, g.heap_size)
+
+
+def drop_first_arrival(s: State) -> None:
+    """Take the first arrival off its heap."""
+    g = s.g[0]
+    g.arrival_count -= 1
+    drop_first(s.arrivals, g.arrival_count)
+
+
+def rise(heap: Array, place: int, time_ns: int, key: int, event: int) -> None:
+    """Put an event into the hole at `place`, or above it."""
     while place > 0:
         above = (place - 1) >> 1
         if heap[above].time_ns < time_ns or (heap[above].time_ns == time_ns and heap[above].key < key):
@@ -24,36 +51,26 @@ def push(s: State, time_ns: int, order: int, kind: int, index: int) -> int:
         place = above
     heap[place].time_ns = time_ns
     heap[place].key = key
-    heap[place].event = (index << KIND_BITS) | kind
-    return sequence
+    heap[place].event = event
 
 
-def drop_first(s: State) -> None:
-    """Take the first event off the heap."""
-    g = s.g[0]
-    size = g.heap_size - 1
-    g.heap_size = size
-    heap = s.heap
-    time_ns, key, item = heap[size].time_ns, heap[size].key, heap[size].event
+def drop_first(heap: Array, size: int) -> None:
+    """Let the hole at the top sink to a leaf, and the event at `size`, the last, fill it (Floyd).
+
+    One comparison a level, without a branch, is what makes it quick on few disks.
+    """
     place = 0
     below = 1
     while below < size:
-        right = below + 1
-        if right < size and (
-            heap[right].time_ns < heap[below].time_ns
-            or (heap[right].time_ns == heap[below].time_ns and heap[right].key < heap[below].key)
-        ):
-            below = right
-        if time_ns < heap[below].time_ns or (time_ns == heap[below].time_ns and key < heap[below].key):
-            break
+        left, right = heap[below], heap[below + 1]  # without a right one, the last event stands there
+        below += (right.time_ns < left.time_ns) | ((right.time_ns == left.time_ns) & (right.key < left.key))
         heap[place].time_ns = heap[below].time_ns
         heap[place].key = heap[below].key
         heap[place].event = heap[below].event
         place = below
         below = 2 * place + 1
-    heap[place].time_ns = time_ns
-    heap[place].key = key
-    heap[place].event = item
+    if place < size:
+        rise(heap, place, heap[size].time_ns, heap[size].key, heap[size].event)
 
 
 def take_request(s: State) -> int:

@@ -18,18 +18,19 @@ GO_ON, LIMIT, SIGNAL, CHUNK, DECIDE, GROW, BUDGET = range(7)
 # Why control processes are told something.
 ENDED, RAW_DONE, FIRST_NO_SPACE = range(3)
 # Events: what an item of the heap stands for.
-ARRIVE, THOUGHT, DISK_SERVED, LINK_SERVED, HOPPED = range(5)
+THOUGHT, DISK_SERVED, LINK_SERVED, HOPPED = range(4)
 # What is being worked off.
 IDLE, START, ISSUE_REQUEST, RETRY, RAW_OPERATION = range(5)
 # Where an operation goes after a hop, and which link serves it.
 TO_DISK, TO_ANSWER = range(2)
 
-COMPLETION, ISSUE, ARRIVAL = 2, 3, 4  # classes at one instant, as in `clock`
+COMPLETION, ISSUE = 2, 3  # classes at one instant, as in `clock`
 ORDER_SHIFT = 56
-KIND_BITS = 3
+KIND_BITS = 2
 KIND_MASK = (1 << KIND_BITS) - 1
 SEQUENCE_MASK = (1 << ORDER_SHIFT) - 1
 NONE = -1
+FOREVER_NS = (1 << 63) - 1
 FIRST_LEG, FIRST_BLOCK, ONE_BLOCK, FEW = 0, 0, 1, 4  # named, because Numba compiles anew for a literal number
 
 
@@ -40,18 +41,17 @@ def record(*names: str, **others: type) -> np.dtype[Any]:
 
 
 GLOBALS = record(
-    "now_ns", "sequence", "heap_size", "free_operation", "free_request", "operations_free", "requests_free", "budget",
-    "work", "work_request", "work_stream", "work_left", "leg", "part_open", "part_is_write", "part_object",
+    "now_ns", "sequence", "heap_size", "arrival_count", "free_operation", "free_request", "operations_free",
+    "requests_free", "budget", "work", "work_request", "work_stream", "work_left", "leg", "part_open", "part_is_write", "part_object",
     "part_leg", "part_start", "part_size", "first", "last", "cursor",
     "decided", "decision_disk", "decision_reason", "asked_object", "asked_leg", "asked_block",
     "inbox_next", "inbox_count", "signal_count", "record_count", "keeps_records", "needs_map", "policy",
-    "wanted_stream", "wanted_rows", "single_stream",
+    "wanted_stream", "arrives", "wanted_rows", "single_stream",
     "no_space_ns", "no_space_disk", "no_space_stranded", "has_cache", "asks_when_away",
     "failed_no_space", "failed_offline", "unmaps", "zero_read_blocks", "cached_read_blocks", "first_writes",
     "unmapped_blocks", "retries", "split_operations", "copied_up_bytes",
 )  # fmt: skip
 HEAP = record("time_ns", "key", "event")
-ROW = record("time_ns", "offset_bytes", "size_bytes", "kind")
 STREAM = record(
     "object", "outstanding", "host", "tally", "key", "start_ns", "row", "row_end", "is_final", "number",
     "in_flight", "thinking", "exhausted", "stopped", "has_ended", "is_raw",
@@ -69,8 +69,8 @@ DISK = record(
 )  # fmt: skip
 LINK = record("serving", "first", "last", latency_ns=np.int64, bandwidth=np.float64)
 OBJECT = record(
-    "first_leg", "legs", "block_bytes", "block_count", "size_bytes", "backing", "is_cached", "cache_first", "key",
-    "first_member", "members",
+    "first_leg", "legs", "block_bytes", "block_shift", "block_count", "size_bytes", "backing", "is_cached",
+    "cache_first", "key", "first_member", "members",
 )  # fmt: skip
 LEG = record("first_block", "first_chunk", "first_component")
 CACHE = record("free_bytes", "ring", "ring_size", "head", "count", "first_block")
@@ -81,7 +81,11 @@ class State(NamedTuple):
 
     g: Array  # GLOBALS, one
     heap: Array
-    rows: Array
+    arrivals: Array  # a heap, too: the next arrival of each open loop
+    row_time_ns: Array
+    row_kind: Array
+    row_offset_bytes: Array
+    row_size_bytes: Array
     streams: Array
     requests: Array
     operations: Array

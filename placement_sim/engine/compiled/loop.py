@@ -11,13 +11,13 @@ from placement_sim.engine.compiled.hardware import (
     start_waiting,
     take_answer,
 )
-from placement_sim.engine.compiled.heap import drop_first, has_room
+from placement_sim.engine.compiled.heap import drop_first_event, has_room
 from placement_sim.engine.compiled.layout import (
-    ARRIVE,
     BUDGET,
     CHUNK,
     DISK_SERVED,
     FEW,
+    FOREVER_NS,
     GO_ON,
     GROW,
     IDLE,
@@ -78,17 +78,19 @@ def look_ahead(s: State, limit_ns: int) -> int:
     g = s.g[0]
     if g.signal_count > 0:
         return SIGNAL
-    if g.heap_size == 0 or s.heap[0].time_ns >= limit_ns:
+    event_ns = s.heap[0].time_ns if g.heap_size > 0 else FOREVER_NS
+    arrival_ns = s.arrivals[0].time_ns if g.arrival_count > 0 else FOREVER_NS
+    if min(event_ns, arrival_ns) >= limit_ns:
         return LIMIT
     if g.budget <= 0:
         return BUDGET
-    kind, index = s.heap[0].event & KIND_MASK, s.heap[0].event >> KIND_BITS
-    if kind == ARRIVE:
-        stream = s.streams[index]
+    g.arrives = arrival_ns < event_ns  # at one instant, arrivals are last
+    if g.arrives:
+        stream = s.streams[s.arrivals[0].event]
         if stream.row + 1 == stream.row_end and not stream.is_final and not stream.stopped:
-            g.wanted_stream = index
+            g.wanted_stream = s.arrivals[0].event
             return CHUNK
-    elif wants_chunk(s, stream_of(s, kind, index)):
+    elif wants_chunk(s, stream_of(s, s.heap[0].event & KIND_MASK, s.heap[0].event >> KIND_BITS)):
         return CHUNK
     return GO_ON
 
@@ -97,13 +99,15 @@ def take_event(s: State) -> None:
     """Process the next event."""
     g = s.g[0]
     g.budget -= 1
+    if g.arrives:
+        g.now_ns = s.arrivals[0].time_ns
+        arrive(s)
+        return
     g.now_ns = s.heap[0].time_ns
     kind, index = s.heap[0].event & KIND_MASK, s.heap[0].event >> KIND_BITS
     sequence = s.heap[0].key & SEQUENCE_MASK
-    drop_first(s)
-    if kind == ARRIVE:
-        arrive(s, index)
-    elif kind == THOUGHT:
+    drop_first_event(s)
+    if kind == THOUGHT:
         thought(s, index)
     elif s.operations[index].event == sequence:  # else it was taken back
         operate(s, kind, index, g.now_ns)

@@ -16,7 +16,7 @@ from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import stream_key
 
 POOL = 256  # requests, operations and events to begin with
-ROWS = 1 << 16
+STREAMS = 16
 LAW_PARAMETERS = 16
 
 
@@ -42,8 +42,12 @@ def make_state(
     state = State(
         g=g,
         heap=np.zeros(0, layout.HEAP),
-        rows=np.zeros(ROWS, layout.ROW),
-        streams=np.zeros(16, layout.STREAM),
+        arrivals=np.zeros(STREAMS + 1, layout.HEAP),
+        row_time_ns=np.zeros(0, np.int64),
+        row_kind=np.zeros(0, np.uint8),
+        row_offset_bytes=np.zeros(0, np.int64),
+        row_size_bytes=np.zeros(0, np.int64),
+        streams=np.zeros(STREAMS, layout.STREAM),
         requests=np.zeros(0, layout.REQUEST),
         operations=np.zeros(0, layout.OPERATION),
         disks=disks,
@@ -121,6 +125,8 @@ def _objects(cluster: Cluster, seed: int) -> tuple[Any, Any]:
         record.first_leg, record.legs = first_leg, spec.mirrors
         first_leg += spec.mirrors
         record.block_bytes, record.block_count = spec.block_bytes, spec.block_count
+        is_power = spec.block_bytes & (spec.block_bytes - 1) == 0
+        record.block_shift = spec.block_bytes.bit_length() - 1 if is_power else NONE
         record.size_bytes, record.backing = spec.size_bytes, spec.backing
         record.key = signed(stream_key(seed, spec.name, "placement"))
         record.first_member, record.members = len(members), len(spec.disks)

@@ -10,7 +10,7 @@ import simpy
 
 from placement_sim.engine.clock import Clock
 from placement_sim.engine.compiled import layout
-from placement_sim.engine.compiled.layout import NONE, State
+from placement_sim.engine.compiled.layout import FOREVER_NS, NONE, State
 from placement_sim.engine.compiled.make_state import grow_pools, longer, make_state, signed
 from placement_sim.engine.datapath import COUNT_NAMES, FIRST_PHASE, GUEST, Ints, NoSpace, Running, Split, Stream
 from placement_sim.engine.histogram import BIN_COUNT
@@ -24,7 +24,7 @@ from placement_sim.randomness import stream_key
 from placement_sim.workloads.requests import Requests
 
 EVENTS_A_CALL = 1_000_000  # Ctrl-C is heard between two calls
-FOREVER_NS = (1 << 63) - 1
+ROW_COLUMNS = ("time_ns", "kind", "offset_bytes", "size_bytes")  # of a chunk
 
 
 class CompiledDataPath:
@@ -171,7 +171,8 @@ class CompiledDataPath:
     def _add_stream(self, stream: Stream, chunks: Iterator[Requests]) -> int:
         index = len(self._streams)
         if index == len(self._state.streams):
-            self._set_state(self._state._replace(streams=longer(self._state.streams, 2 * index)))
+            grown = {name: longer(getattr(self._state, name), 2 * index + 1) for name in ("streams", "arrivals")}
+            self._set_state(self._state._replace(**grown))
         self._streams.append(stream)
         self._chunks.append(chunks)
         self._ended.append(self.env.event())
@@ -198,18 +199,19 @@ class CompiledDataPath:
         first, size = self._row_slots[index]
         if needed > size:
             first, size = self._row_slots[index] = self._take_rows(needed), needed
-        rows = self._state.rows
-        rows[first : first + left] = rows[record.row : record.row_end].copy()
-        fresh = rows[first + left : first + needed]
-        fresh["time_ns"], fresh["kind"] = chunk.time_ns, chunk.kind
-        fresh["offset_bytes"], fresh["size_bytes"] = chunk.offset_bytes, chunk.size_bytes
+        for column in ROW_COLUMNS:
+            rows = getattr(self._state, f"row_{column}")
+            rows[first : first + left] = rows[record.row : record.row_end].copy()
+            rows[first + left : first + needed] = getattr(chunk, column)
         record.row, record.row_end = first, first + needed
 
     def _take_rows(self, count: int) -> int:
         first = self._rows_used
         self._rows_used += count
-        if self._rows_used > len(self._state.rows):
-            self._set_state(self._state._replace(rows=longer(self._state.rows, 2 * self._rows_used)))
+        if self._rows_used > len(self._state.row_kind):
+            names = [f"row_{column}" for column in ROW_COLUMNS]
+            grown = {name: longer(getattr(self._state, name), 2 * self._rows_used) for name in names}
+            self._set_state(self._state._replace(**grown))
         return first
 
     def stop_stream(self, running: Running) -> None:

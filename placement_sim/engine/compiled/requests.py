@@ -11,16 +11,16 @@ import numpy as np
 from placement_sim.engine.compiled.choice import BAD_CHOICE, choose_component
 from placement_sim.engine.compiled.hardware import enter_disk, send
 from placement_sim.engine.compiled.heap import (
+    drop_first_arrival,
     free_operation,
     free_request,
     has_room,
     push,
+    push_arrival,
     take_operation,
     take_request,
 )
 from placement_sim.engine.compiled.layout import (
-    ARRIVAL,
-    ARRIVE,
     CHUNK,
     DECIDE,
     ENDED,
@@ -93,9 +93,9 @@ def new_request(s: State, stream_index: int, row: int) -> int:
     request.stream = stream_index
     request.number = stream.number
     stream.number += 1
-    request.kind = s.rows[row].kind
-    request.start_bytes = s.rows[row].offset_bytes
-    request.size_bytes = s.rows[row].size_bytes
+    request.kind = s.row_kind[row]
+    request.start_bytes = s.row_offset_bytes[row]
+    request.size_bytes = s.row_size_bytes[row]
     request.operations = 0
     request.waiting_for = 1  # the dispatch itself, so that nothing completes during it
     request.status = DONE
@@ -109,7 +109,7 @@ def think(s: State, stream_index: int) -> None:
     row = take_row(s, stream_index)
     if row != NONE:
         s.streams[stream_index].thinking += 1
-        push(s, s.g[0].now_ns + s.rows[row].time_ns, ISSUE, THOUGHT, new_request(s, stream_index, row))
+        push(s, s.g[0].now_ns + s.row_time_ns[row], ISSUE, THOUGHT, new_request(s, stream_index, row))
 
 
 def thought(s: State, index: int) -> None:
@@ -130,11 +130,13 @@ def await_arrival(s: State, stream_index: int) -> None:
         stream.exhausted = 1
         end_if_done(s, stream_index)
     else:
-        push(s, stream.start_ns + s.rows[stream.row].time_ns, ARRIVAL, ARRIVE, stream_index)
+        push_arrival(s, stream.start_ns + s.row_time_ns[stream.row], stream_index)
 
 
-def arrive(s: State, stream_index: int) -> None:
-    """Issue the request that arrives, when the next arrival is scheduled."""
+def arrive(s: State) -> None:
+    """Issue the request that arrives first, when the next arrival of its stream is scheduled."""
+    stream_index = s.arrivals[0].event
+    drop_first_arrival(s)
     stream = s.streams[stream_index]
     if stream.stopped:
         return
@@ -173,7 +175,9 @@ def issue(s: State, index: int) -> None:
     request.issued_ns = g.now_ns
     stream = s.streams[request.stream]
     tree = s.objects[stream.object]
-    block = request.start_bytes // tree.block_bytes
+    block = (
+        request.start_bytes >> tree.block_shift if tree.block_shift >= 0 else request.start_bytes // tree.block_bytes
+    )
     if (
         tree.legs == 1
         and request.kind != UNMAP

@@ -8,14 +8,17 @@ marked as invariant, since no array moves while compiled code runs.
 from __future__ import annotations
 
 import hashlib
+import operator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
-from numba.core.typing.templates import AttributeTemplate
-from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
+from numba.core.cgutils import create_struct_proxy
+from numba.core.typing import signature
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_global
+from numba.extending import infer_getattr, intrinsic, lower_builtin, lower_getattr_generic, models, register_model
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
 
@@ -47,10 +50,58 @@ class StateType(types.Type):  # type: ignore[misc]
         """Give a name for files that hold machine code for this type."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:8]
 
-    def array_type(self, name: str) -> Any:
+    def field_type(self, name: str) -> Any:
         """Give the Numba type of a field."""
         dtype, dimensions = self.fields[State._fields.index(name)]
-        return types.Array(dtype, dimensions, "C")
+        return Records(dtype) if isinstance(dtype, types.Record) else types.Array(dtype, dimensions, "C")
+
+
+class Records(types.Type):  # type: ignore[misc]
+    """The type of a one-dimensional array of records that is indexed by non-negative integers only.
+
+    Numba's own array would look, at every access, whether the index is negative.
+    """
+
+    def __init__(self, record: Any) -> None:
+        self.record = record
+        super().__init__(name=f"Records({record})")
+
+
+@register_model(Records)
+class _RecordsModel(models.StructModel):  # type: ignore[misc]
+    """An address and a length."""
+
+    def __init__(self, manager: Any, kind: Records) -> None:
+        super().__init__(manager, kind, [("data", types.voidptr), ("length", types.int64)])
+
+
+@infer_global(operator.getitem)
+class _GetRecord(AbstractTemplate):  # type: ignore[misc]
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        records, index = arguments
+        if isinstance(records, Records) and isinstance(index, types.Integer):
+            return signature(records.record, records, types.int64)
+        return None
+
+
+@infer_global(len)
+class _CountRecords(AbstractTemplate):  # type: ignore[misc]
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        (records,) = arguments
+        return signature(types.int64, records) if isinstance(records, Records) else None
+
+
+@lower_builtin(operator.getitem, Records, types.int64)  # type: ignore[untyped-decorator]
+def _get_record(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+    records = create_struct_proxy(sig.args[0])(context, builder, arguments[0])
+    size = ir.IntType(64)(sig.args[0].record.size)
+    place = builder.gep(records.data, [builder.mul(arguments[1], size)])
+    return builder.bitcast(place, context.get_value_type(sig.return_type))
+
+
+@lower_builtin(len, Records)  # type: ignore[untyped-decorator]
+def _count_records(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+    return create_struct_proxy(sig.args[0])(context, builder, arguments[0]).length
 
 
 def type_of(state: State) -> StateType:
@@ -69,7 +120,7 @@ class _StateAttributes(AttributeTemplate):  # type: ignore[misc]
 
     def generic_resolve(self, state: StateType, name: str) -> Any:
         """Give the type of a field, None for a name that is none."""
-        return state.array_type(name) if name in State._fields else None
+        return state.field_type(name) if name in State._fields else None
 
 
 @lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
@@ -85,7 +136,12 @@ def _load_field(context: Any, builder: Any, state: StateType, value: Any, name: 
         loaded.set_metadata("invariant.load", invariant)
         return loaded
 
-    kind = state.array_type(name)
+    kind = state.field_type(name)
+    if isinstance(kind, Records):
+        records = create_struct_proxy(kind)(context, builder)
+        records.data = builder.inttoptr(load(0), ir.IntType(8).as_pointer())
+        records.length = load(1)
+        return records._getvalue()
     array = make_array(kind)(context, builder)
     itemsize = word(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
     shape = [load(1 + axis) for axis in range(kind.ndim)]
@@ -102,8 +158,8 @@ def state_at(state_type: StateType) -> Any:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def as_state(typing_context: Any, table: Any) -> Any:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = make_array(signature.args[0])(context, builder, arguments[0])
+        def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+            array = make_array(sig.args[0])(context, builder, arguments[0])
             return builder.bitcast(array.data, ir.IntType(8).as_pointer())
 
         return state_type(table), build
@@ -116,7 +172,7 @@ def state_from(state_type: StateType) -> Any:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def as_state(typing_context: Any, pointer: Any) -> Any:
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
             return builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
 
         return state_type(pointer), build
@@ -129,9 +185,19 @@ def call_address(typing_context: Any, address: Any, s: Any, obj: Any, leg: Any, 
     """Call a C function by its address: int64 (state, int64, int64, int64, int64)."""
     word = types.int64
 
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         whole = ir.IntType(64)
         kind = ir.FunctionType(whole, [ir.IntType(8).as_pointer(), whole, whole, whole, whole])
         return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
 
     return word(word, s, word, word, word, word), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def leading_zeros(typing_context: Any, value: Any) -> Any:
+    """Count the leading zero bits of an int64."""
+
+    def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.IntType(1)(0))
+
+    return types.int64(types.int64), build
