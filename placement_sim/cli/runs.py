@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placement_sim.cli.shared import File, Json, Out, Plugin, Seed, load_plugin, print_json, print_table, progress_bar
+from placement_sim.cli.shared import (
+    DataPathName,
+    File,
+    Json,
+    Out,
+    Plugin,
+    Seed,
+    load_plugin,
+    print_json,
+    print_table,
+    progress_bar,
+)
 from placement_sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +46,7 @@ def run(
     seed: Seed = None,
     policy: Annotated[str | None, typer.Option("--policy", help="In place of the scenario's.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="Upgrade strategy of the fleet.")] = None,
+    data_path: DataPathName = "auto",
     out: Out = None,
     as_json: Json = False,
     plugin: Plugin = None,
@@ -47,7 +59,7 @@ def run(
     own = load_plugin(plugin)
     rule = None if policy is None else own.policies.get(policy, policy)
     way = None if strategy is None else own.strategies.get(strategy, strategy)
-    result = run_scenario(Scenario.from_toml(file), seed=seed, policy=rule, strategy=way)
+    result = run_scenario(Scenario.from_toml(file), seed=seed, policy=rule, strategy=way, data_path=data_path)
     if out is not None:
         result.save(out)
     if as_json:
@@ -56,7 +68,7 @@ def run(
     print_table(["metric", "value"], [[str(name), f"{value:.6g}"] for name, value in result.summary.items()])
     for note in trace_notes(result.manifest["traces"]):
         print(f"Note: {note}")
-    print("This is a single run: compare gives intervals.")
+    print(f"This is a single run, by the {result.data_path} data path: compare gives intervals.")
 
 
 def compare(

@@ -8,7 +8,7 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -23,6 +23,9 @@ Out = Annotated[str | None, typer.Option("--out", help="Folder for Parquet files
 Seed = Annotated[int | None, typer.Option("--seed", help="In place of the scenario's seed.")]
 Plugin = Annotated[
     str | None, typer.Option("--plugin", help="Python file with your policies and strategies; it is executed.")
+]
+DataPathName = Annotated[
+    Literal["auto", "reference", "compiled"], typer.Option("--data-path", help="By default by the amount of work.")
 ]
 File = Annotated[str, typer.Argument(help="Scenario file, TOML.")]
 

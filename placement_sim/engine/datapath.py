@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from placement_sim.workloads.requests import Requests
 
 Ints = npt.NDArray[np.int64]
 
+PathName = Literal["auto", "reference", "compiled"]
 GUEST = "guest"
 FIRST_PHASE = "start"
 

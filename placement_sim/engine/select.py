@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from placement_sim.engine.clock import Clock
+from placement_sim.engine.datapath import PathName
 from placement_sim.engine.reference import ReferenceDataPath
 from placement_sim.model.cluster import Cluster
 from placement_sim.policies.interface import PlacementPolicy
 
-PathName = Literal["auto", "reference", "compiled"]
 WORTH_COMPILING_REQUESTS = 300_000  # below, the reference is done before compiled code is loaded
 
 
@@ -57,7 +57,8 @@ def _compiled(
     on_no_space: Callable[[], None],
     progress: Callable[[int], None] | None,
 ) -> Any:
-    from placement_sim.engine.compiled.path import CompiledDataPath, DataClock
+    from placement_sim.engine.compiled.data_clock import DataClock
+    from placement_sim.engine.compiled.path import CompiledDataPath
 
     def kernel_for(state: Any) -> tuple[Any, int]:
         """Give the loop and the address of the compiled policy; -1: a plain Python policy is called back."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Sequence
 import simpy
 
 from placement_sim.engine.clock import Clock
-from placement_sim.engine.datapath import Control, DataPath, DiskEvent, Ints, Outcome, Stream
+from placement_sim.engine.datapath import Control, DataPath, DiskEvent, Ints, Outcome, PathName, Stream
 from placement_sim.engine.outcome import make_outcome, take_sample
-from placement_sim.engine.select import PathName, open_path
+from placement_sim.engine.select import open_path
 from placement_sim.model.cluster import OFFLINE, ONLINE, Cluster
 from placement_sim.policies.interface import PlacementPolicy
 
@@ -43,17 +43,14 @@ def simulate(
         End of the run; requests then in flight are counted as such and have no latency.
     window_ns, warm_up_ns
         Sampling interval, and the time after which counting starts.
-    events
-        Scheduled changes of disks.
-    control
-        Control processes: each is called with the data path and gives a SimPy process.
+    events, control
+        Scheduled changes of disks; control processes, each made by a call with the data path.
     stop_at_no_space
         End the run at the first no-space error.
     record_requests
         Keep a record of every finished request.
     data_path, expected_requests
-        Which data path, or "auto": by how many requests are to be expected, None for unknown.
-        Both give the same results.
+        Which data path, or "auto": by how many requests there may be (None: unknown). Both give the same.
     progress
         Called with the simulated nanoseconds now and then on a long run in the compiled path.
 
@@ -83,11 +80,15 @@ def simulate(
     ends = env.all_of([path.start_stream(stream).ended for stream in streams] + processes)
     end = ends if horizon_ns is None else env.timeout(horizon_ns)
     env.run_until(env.any_of([stopped, end]))
-    if env.now_ns < warm_up_ns:
-        path.reset_counters()  # ended within the warm-up: nothing counts
-    if not samples or samples[-1]["end_ns"] < env.now_ns:
-        samples.append(take_sample(path))
+    _last_sample(path, warm_up_ns, samples)
     return make_outcome(path, name, cluster, warm_up_ns, samples)
+
+
+def _last_sample(path: DataPath, warm_up_ns: int, samples: list[dict[str, Ints | int]]) -> None:
+    if path.env.now_ns < warm_up_ns:
+        path.reset_counters()  # ended within the warm-up: nothing counts
+    if not samples or samples[-1]["end_ns"] < path.env.now_ns:
+        samples.append(take_sample(path))
 
 
 def _sampler(

@@ -50,6 +50,7 @@ class Result:
     steps: pd.DataFrame = field(default_factory=pd.DataFrame)
     waits: pd.DataFrame = field(default_factory=pd.DataFrame)
     fleet: pd.DataFrame = field(default_factory=pd.DataFrame)
+    data_path: str = ""  # which one it was; everything else is the same with either, so it is not saved
 
     def why_waited(self, vm: str | int) -> pd.DataFrame:
         """Say what a machine of the fleet waited for: a row a wait, in order of time, with the reason in words.
@@ -84,7 +85,8 @@ class Result:
             A file is missing or cannot be read.
         """
         frames, manifest = load_frames(folder, (*FRAMES, "summary"))
-        return cls(summary=frames.pop("summary").set_index("metric")["value"], **frames, manifest=manifest)
+        summary = frames.pop("summary").set_index("metric")["value"]
+        return cls(summary=summary, manifest=manifest, data_path="", **frames)
 
 
 def save_frames(folder: str | Path, frames: Mapping[str, pd.DataFrame], manifest: dict[str, Any]) -> Path:
@@ -146,6 +148,7 @@ def make_result(
         _events(cluster, events, outcome, marks),
         phases,
         manifest,
+        data_path=outcome.data_path,
         **frames,
     )
 

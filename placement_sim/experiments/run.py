@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from placement_sim.engine.datapath import Outcome
+from placement_sim.engine.datapath import Outcome, PathName
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_streams
@@ -17,6 +17,7 @@ from placement_sim.experiments.misfit import near
 from placement_sim.experiments.result import Result, make_result
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.traced import open_traces, trace_counts
+from placement_sim.experiments.workload_size import expected_requests
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.faults import DiskChange
 from placement_sim.policies import POLICIES, make_policy
@@ -42,6 +43,7 @@ def run(
     policy: str | PlacementPolicy | None = None,
     strategy: str | UpgradeStrategy | None = None,
     record_requests: bool = False,
+    data_path: PathName = "auto",
 ) -> Result:
     """Simulate a scenario once.
 
@@ -51,6 +53,8 @@ def run(
         Take the place of the scenario's; policy and strategy are names or objects of the caller's own.
     record_requests
         Keep every finished request in ``Result.requests``.
+    data_path
+        "reference", "compiled", or by the amount of work; both give the same. ``Result.data_path`` says which.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def run(
         A negative seed, an unknown policy or strategy, a strategy without a fleet, or a trace that cannot be read.
     """
     simulated = simulate_scenario(
-        scenario, seed=seed, policy=policy, strategy=strategy, record_requests=record_requests
+        scenario, seed=seed, policy=policy, strategy=strategy, record_requests=record_requests, data_path=data_path
     )
     workloads = [workload.name for workload in scenario.workloads]
     made_by = manifest(scenario, simulated.seed, simulated.policy, simulated.strategy)
@@ -86,6 +90,7 @@ def simulate_scenario(
     policy: str | PlacementPolicy | None = None,
     strategy: str | UpgradeStrategy | None = None,
     record_requests: bool = False,
+    data_path: PathName = "auto",
 ) -> Simulated:
     """Build a scenario and simulate it; parameters and errors are those of `run`."""
     from placement_sim.engine.faults import FaultControl
@@ -119,6 +124,8 @@ def simulate_scenario(
         control=[FaultControl(events), *([] if upgrade is None else [upgrade])],
         stop_at_no_space=scenario.on_no_space == "stop",
         record_requests=record_requests,
+        data_path=data_path,
+        expected_requests=expected_requests(scenario),
     )
     fleet = None if upgrade is None else (upgrade.plan, upgrade.close())
     return Simulated(seed, chosen, way, cluster, events, outcome, fleet, trace_counts(traces))

@@ -129,18 +129,18 @@ def _native() -> dict[Any, Any]:
     s30, s27, s31, s11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
     unit = 1.0 / 9007199254740992.0
 
-    @numba.njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    @numba.njit(**OPTIONS)
     def native_mix(key, counter):  # type: ignore[no-untyped-def]
         z = np.uint64(key) + (np.uint64(counter) + np.uint64(1)) * golden
         z = (z ^ (z >> s30)) * one
         z = (z ^ (z >> s27)) * two
         return z ^ (z >> s31)
 
-    @numba.njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    @numba.njit(**OPTIONS)
     def native_draw(word, index):  # type: ignore[no-untyped-def]
         return np.float64(native_mix(word, index) >> s11) * unit
 
-    @numba.njit(**OPTIONS)  # type: ignore[untyped-decorator]
+    @numba.njit(**OPTIONS)
     def native_bin_index(value_ns):  # type: ignore[no-untyped-def]
         shift = 64 - leading_zeros(value_ns) - (SUB_BITS + 1)
         return value_ns if shift <= 0 else (shift << SUB_BITS) + (value_ns >> shift)
@@ -194,7 +194,7 @@ def kernel(state_type: StateType) -> Kernel:
 def _rule_caller() -> Any:
     """Give the function that calls a compiled policy by its address."""
 
-    @numba.njit(**OPTIONS, **INNER)  # type: ignore[untyped-decorator]
+    @numba.njit(**OPTIONS, **INNER)
     def ask_rule(s, obj, local_leg, block, count):  # type: ignore[no-untyped-def]
         return call_address(s.g[0].policy, s, obj, local_leg, block, count)
 

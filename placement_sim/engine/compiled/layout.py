@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+Array = Any  # a NumPy array; compiled code and plain Python disagree about the type of its items
 
 # What `advance` returns with; GO_ON is for its parts.
 GO_ON, LIMIT, SIGNAL, CHUNK, DECIDE, GROW, BUDGET = range(7)
@@ -42,12 +41,12 @@ def record(*names: str, **others: type) -> np.dtype[Any]:
 
 GLOBALS = record(
     "now_ns", "sequence", "heap_size", "arrival_count", "free_operation", "free_request", "operations_free",
-    "requests_free", "budget", "work", "work_request", "work_stream", "work_left", "leg", "part_open", "part_is_write", "part_object",
-    "part_leg", "part_start", "part_size", "first", "last", "cursor",
+    "requests_free", "budget", "work", "work_request", "work_stream", "work_left", "leg", "part_open",
+    "part_is_write", "part_object", "part_leg", "part_start", "part_size", "first", "last", "cursor",
     "decided", "decision_disk", "decision_reason", "asked_object", "asked_leg", "asked_block",
     "inbox_next", "inbox_count", "signal_count", "record_count", "keeps_records", "needs_map", "policy",
-    "wanted_stream", "arrives", "wanted_rows", "single_stream",
-    "no_space_ns", "no_space_disk", "no_space_stranded", "has_cache", "asks_when_away",
+    "wanted_stream", "arrives",
+    "no_space_ns", "no_space_disk", "no_space_stranded", "asks_when_away",
     "failed_no_space", "failed_offline", "unmaps", "zero_read_blocks", "cached_read_blocks", "first_writes",
     "unmapped_blocks", "retries", "split_operations", "copied_up_bytes",
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from placement_sim.engine.compiled.ends import part_done
 from placement_sim.engine.compiled.hardware import (
     disk_served,
     enter_disk,
@@ -32,14 +33,8 @@ from placement_sim.engine.compiled.layout import (
     TO_DISK,
     State,
 )
-from placement_sim.engine.compiled.requests import (
-    arrive,
-    continue_work,
-    needs_chunk,
-    operation_failed,
-    part_done,
-    thought,
-)
+from placement_sim.engine.compiled.requests import arrive, continue_work, operation_failed, thought
+from placement_sim.engine.compiled.streams import needs_chunk
 
 
 def advance(s: State, limit_ns: int) -> int:

@@ -36,7 +36,6 @@ def make_state(
     g[0].free_operation = g[0].free_request = NONE
     g[0].no_space_ns = NONE
     g[0].needs_map = policy.needs_map
-    g[0].has_cache = entries > 0
     parameters = [float(value) for value in policy.parameters.values()]
     disk_count = len(cluster.disks)
     state = State(

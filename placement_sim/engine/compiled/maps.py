@@ -12,6 +12,16 @@ from placement_sim.model.cluster import OFFLINE, ONLINE
 ASK = -9  # in place of a disk: Python decides
 
 
+def owner_entry(s: State, place: int) -> int:
+    """Give an entry of the parents' maps, in 64 bits: less would be unsigned in compiled code."""
+    return np.int64(s.owners[place])  # type: ignore[return-value]
+
+
+def pending_entry(s: State, place: int) -> int:
+    """Give an entry of the in-flight owners, in 64 bits."""
+    return np.int64(s.pending[place])  # type: ignore[return-value]
+
+
 def is_written(s: State, leg: int, obj: int, disk: int, block: int) -> bool:
     """Tell whether a component has written a block."""
     first = s.first_byte[s.legs[leg].first_component + s.component_row[obj, disk]]
@@ -43,11 +53,11 @@ def stale_entry(s: State) -> int:
 def write_owner(s: State, obj: int, leg: int, block: int) -> tuple[int, int, int]:
     """Give (disk, reason, needs a choice) of a block that is to be written; ASK where Python decides."""
     place = s.legs[leg].first_block + block
-    owner = np.int64(s.owners[place]) - 1
+    owner = owner_entry(s, place) - 1
     if owner >= stale_entry(s) - 1:
         return ASK, DONE, 0
     if owner < 0:
-        owner = np.int64(s.pending[place]) - 1
+        owner = pending_entry(s, place) - 1
         if owner >= 0 and not is_written(s, leg, obj, owner, block):
             if s.status[owner] != OFFLINE:
                 return owner, DONE, 0
@@ -66,9 +76,9 @@ def write_owner(s: State, obj: int, leg: int, block: int) -> tuple[int, int, int
 def holder(s: State, leg: int, block: int) -> int:
     """Give the disk that has or is getting the newest copy of a block, -1 for none."""
     place = s.legs[leg].first_block + block
-    entry = np.int64(s.owners[place])
+    entry = owner_entry(s, place)
     if entry == 0 or entry >= stale_entry(s):
-        entry = np.int64(s.pending[place])
+        entry = pending_entry(s, place)
     return entry - 1
 
 
@@ -80,10 +90,10 @@ def least_loaded(s: State, obj: int, block: int, turn: int) -> tuple[int, int]:
     for step in range(legs):
         leg = (turn + step) % legs
         place = s.legs[first_leg + leg].first_block + block
-        entry = np.int64(s.owners[place])
+        entry = owner_entry(s, place)
         stale = stale_entry(s)
         if entry == stale + 1:
-            entry = np.int64(s.pending[place])
+            entry = pending_entry(s, place)
         if entry == 0:
             continue
         disk = entry - 1
@@ -204,10 +214,10 @@ def unmap(s: State, obj: int, offset_bytes: int, size_bytes: int) -> int:
     for block in range((offset_bytes + tree.block_bytes - 1) // tree.block_bytes, last):
         for leg in range(tree.first_leg, tree.first_leg + tree.legs):
             place = s.legs[leg].first_block + block
-            entry = np.int64(s.owners[place])
+            entry = owner_entry(s, place)
             if entry >= stale_entry(s):
                 return DECIDE - 1000  # not reached: such a block makes the run take the reference path
-            disk = (entry if entry > 0 else np.int64(s.pending[place])) - 1
+            disk = (entry if entry > 0 else pending_entry(s, place)) - 1
             if disk < 0:
                 continue
             if is_written(s, leg, obj, disk, block):

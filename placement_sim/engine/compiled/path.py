@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import simpy
 
-from placement_sim.engine.clock import Clock
 from placement_sim.engine.compiled import layout
-from placement_sim.engine.compiled.layout import FOREVER_NS, NONE, State
+from placement_sim.engine.compiled.counters import Counters
+from placement_sim.engine.compiled.data_clock import DataClock
+from placement_sim.engine.compiled.layout import NONE, State
 from placement_sim.engine.compiled.make_state import grow_pools, longer, make_state, signed
-from placement_sim.engine.datapath import COUNT_NAMES, FIRST_PHASE, GUEST, Ints, NoSpace, Running, Split, Stream
-from placement_sim.engine.histogram import BIN_COUNT
+from placement_sim.engine.datapath import FIRST_PHASE, GUEST, Ints, Running, Stream
 from placement_sim.engine.placement import Placement
 from placement_sim.engine.source import checked_chunks
 from placement_sim.engine.space import Space
@@ -27,7 +27,7 @@ EVENTS_A_CALL = 1_000_000  # Ctrl-C is heard between two calls
 ROW_COLUMNS = ("time_ns", "kind", "offset_bytes", "size_bytes")  # of a chunk
 
 
-class CompiledDataPath:
+class CompiledDataPath(Counters):
     """Streams, disks and maps as arrays; see `datapath.DataPath` for what its methods promise.
 
     Parameters
@@ -301,127 +301,3 @@ class CompiledDataPath:
             names = ("failed", "latency_sum_ns", "histogram", "moved_bytes")
             self._set_state(state._replace(**{name: longer(getattr(state, name), 2 * place + 1) for name in names}))
         return place
-
-    # -- counters ----------------------------------------------------------------------------
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What was counted so far."""
-        g = self._state.g[0]
-        return {name: int(g[name]) for name in COUNT_NAMES}
-
-    @property
-    def no_space(self) -> NoSpace | None:
-        """The first no-space error."""
-        g = self._state.g[0]
-        if g.no_space_ns < 0:
-            return None
-        return NoSpace(int(g.no_space_ns), int(g.no_space_disk), int(g.no_space_stranded))
-
-    @property
-    def records(self) -> Ints | None:
-        """The finished requests in order of completion, shape (finished, 6)."""
-        if not self._record_requests:
-            return None
-        return np.concatenate([*self._full_records, self._state.records[: self._state.g[0].record_count]])
-
-    def reset_counters(self) -> None:
-        """Start counting anew, at the end of the warm-up; maps and queues stay."""
-        state, now_ns = self._state, self.env.now_ns
-        for name in COUNT_NAMES:
-            state.g[0][name] = 0
-        for array in (state.failed, state.latency_sum_ns, state.histogram, state.moved_bytes):
-            array[:] = 0
-        disks = state.disks
-        disks["area_ns"] = -(disks["serving"] + disks["waiting"]) * now_ns
-        disks["busy_ns"] = -disks["serving"] * now_ns
-        disks["finished"] = disks["sojourn_sum_ns"] = 0
-        self._metadata_writes_before = self._metadata_writes()
-        self._full_records.clear()
-        state.g[0].record_count = 0
-
-    def _metadata_writes(self) -> int:
-        return int(self.placement.store.metadata_writes.sum())
-
-    def final_counts(self) -> dict[str, int]:
-        """Give all counts; a computed owner needs no map of the parent (A13)."""
-        counts = self.counts
-        reads, writes = (int(self._state.histogram[:, kind].sum()) for kind in (0, 1))
-        needs_map = self.placement.needs_map
-        return counts | {
-            "reads": reads,
-            "writes": writes,
-            "finished": reads + writes + counts["unmaps"],
-            "in_flight": int(self._state.streams["in_flight"][: len(self._streams)].sum()),
-            "metadata_writes": self._metadata_writes() - self._metadata_writes_before if needs_map else 0,
-        }
-
-    def totals(self) -> tuple[int, int]:
-        """Give the finished requests and the sum of their latencies."""
-        finished = int(self._state.histogram.sum()) + int(self._state.g[0].unmaps)
-        return finished, int(self._state.latency_sum_ns.sum())
-
-    def split(self) -> Split:
-        """Give counts and latencies by phase and purpose."""
-        shape = (len(self.phases), len(self.purposes))
-        disks = len(self.cluster.disks)
-        split = Split(
-            phases=tuple(self.phases),
-            purposes=tuple(self.purposes),
-            failed=np.zeros(shape, np.int64),
-            read_bytes=np.zeros((*shape, disks), np.int64),
-            written_bytes=np.zeros((*shape, disks), np.int64),
-            latency_sum_ns=np.zeros((*shape, 2), np.int64),
-            histogram=np.zeros((*shape, 2, BIN_COUNT), np.int64),
-        )
-        state = self._state
-        for key, place in self._tallies.items():
-            split.failed[key] = state.failed[place]
-            split.read_bytes[key], split.written_bytes[key] = state.moved_bytes[place]
-            split.latency_sum_ns[key] = state.latency_sum_ns[place]
-            split.histogram[key] = state.histogram[place]
-        return split
-
-    def arrays(self) -> dict[str, Ints]:
-        """Give the per-disk counters up to now, each int64 of shape (disks,)."""
-        disks, now_ns = self._state.disks, self.env.now_ns
-        present = disks["serving"] + disks["waiting"]
-        prefilled = np.array([disk.prefilled_bytes for disk in self.cluster.disks], np.int64)
-        return {
-            "used_bytes": self.space.used_bytes + prefilled,
-            "queue_area_ns": disks["area_ns"] + present * now_ns,
-            "busy_ns": disks["busy_ns"] + disks["serving"] * now_ns,
-            "operations": disks["finished"].copy(),
-            "sojourn_sum_ns": disks["sojourn_sum_ns"].copy(),
-            "queue_requests": present,
-        }
-
-
-class DataClock(Clock):
-    """A clock that lets the data path advance to the time of each control event first."""
-
-    advance: Callable[[int], bool]
-
-    def set_now(self, now_ns: int) -> None:
-        """Move to the time of a data event that control processes are told about."""
-        self._now = now_ns
-
-    def step(self) -> None:
-        """Let the data path advance to the next control event, and process that."""
-        while self.advance(self.queue[0][0] if self.queue else FOREVER_NS):
-            pass
-        super().step()
-
-    def run_until(self, end: simpy.Event) -> None:
-        """Process events until `end` has been processed.
-
-        Raises
-        ------
-        RuntimeError
-            Nothing is left to happen.
-        """
-        while end.callbacks is not None:
-            try:
-                self.step()
-            except simpy.core.EmptySchedule:
-                raise RuntimeError("nothing is left to happen, and the run has not ended") from None

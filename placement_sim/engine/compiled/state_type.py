@@ -38,7 +38,7 @@ def address_table(state: State) -> Table:
     return table
 
 
-class StateType(types.Type):  # type: ignore[misc]
+class StateType(types.Type):
     """The type of the pointer; `fields` gives (dtype, dimensions) of each field."""
 
     def __init__(self, fields: tuple[tuple[Any, int], ...]) -> None:
@@ -56,7 +56,7 @@ class StateType(types.Type):  # type: ignore[misc]
         return Records(dtype) if isinstance(dtype, types.Record) else types.Array(dtype, dimensions, "C")
 
 
-class Records(types.Type):  # type: ignore[misc]
+class Records(types.Type):
     """The type of a one-dimensional array of records that is indexed by non-negative integers only.
 
     Numba's own array would look, at every access, whether the index is negative.
@@ -68,7 +68,7 @@ class Records(types.Type):  # type: ignore[misc]
 
 
 @register_model(Records)
-class _RecordsModel(models.StructModel):  # type: ignore[misc]
+class _RecordsModel(models.StructModel):
     """An address and a length."""
 
     def __init__(self, manager: Any, kind: Records) -> None:
@@ -76,7 +76,7 @@ class _RecordsModel(models.StructModel):  # type: ignore[misc]
 
 
 @infer_global(operator.getitem)
-class _GetRecord(AbstractTemplate):  # type: ignore[misc]
+class _GetRecord(AbstractTemplate):
     def generic(self, arguments: Any, keywords: Any) -> Any:
         records, index = arguments
         if isinstance(records, Records) and isinstance(index, types.Integer):
@@ -85,13 +85,13 @@ class _GetRecord(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(len)
-class _CountRecords(AbstractTemplate):  # type: ignore[misc]
+class _CountRecords(AbstractTemplate):
     def generic(self, arguments: Any, keywords: Any) -> Any:
         (records,) = arguments
         return signature(types.int64, records) if isinstance(records, Records) else None
 
 
-@lower_builtin(operator.getitem, Records, types.int64)  # type: ignore[untyped-decorator]
+@lower_builtin(operator.getitem, Records, types.int64)
 def _get_record(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
     records = create_struct_proxy(sig.args[0])(context, builder, arguments[0])
     size = ir.IntType(64)(sig.args[0].record.size)
@@ -99,7 +99,7 @@ def _get_record(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
     return builder.bitcast(place, context.get_value_type(sig.return_type))
 
 
-@lower_builtin(len, Records)  # type: ignore[untyped-decorator]
+@lower_builtin(len, Records)
 def _count_records(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
     return create_struct_proxy(sig.args[0])(context, builder, arguments[0]).length
 
@@ -110,12 +110,12 @@ def type_of(state: State) -> StateType:
 
 
 @register_model(StateType)
-class _StateModel(models.OpaqueModel):  # type: ignore[misc]
+class _StateModel(models.OpaqueModel):
     """An untyped pointer."""
 
 
 @infer_getattr
-class _StateAttributes(AttributeTemplate):  # type: ignore[misc]
+class _StateAttributes(AttributeTemplate):
     key = StateType
 
     def generic_resolve(self, state: StateType, name: str) -> Any:
@@ -123,7 +123,7 @@ class _StateAttributes(AttributeTemplate):  # type: ignore[misc]
         return state.field_type(name) if name in State._fields else None
 
 
-@lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(StateType)
 def _load_field(context: Any, builder: Any, state: StateType, value: Any, name: str) -> Any:
     """Build the array of a field out of the table."""
     word = ir.IntType(64)
@@ -156,7 +156,7 @@ def _load_field(context: Any, builder: Any, state: StateType, value: Any, name: 
 def state_at(state_type: StateType) -> Any:
     """Make the function that turns a table into a state, inside compiled code."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def as_state(typing_context: Any, table: Any) -> Any:
         def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
             array = make_array(sig.args[0])(context, builder, arguments[0])
@@ -170,7 +170,7 @@ def state_at(state_type: StateType) -> Any:
 def state_from(state_type: StateType) -> Any:
     """Make the function that turns the bare pointer back into a state."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def as_state(typing_context: Any, pointer: Any) -> Any:
         def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
             return builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
@@ -180,7 +180,7 @@ def state_from(state_type: StateType) -> Any:
     return as_state
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def call_address(typing_context: Any, address: Any, s: Any, obj: Any, leg: Any, block: Any, count: Any) -> Any:
     """Call a C function by its address: int64 (state, int64, int64, int64, int64)."""
     word = types.int64
@@ -193,7 +193,7 @@ def call_address(typing_context: Any, address: Any, s: Any, obj: Any, leg: Any, 
     return word(word, s, word, word, word, word), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def leading_zeros(typing_context: Any, value: Any) -> Any:
     """Count the leading zero bits of an int64."""
 

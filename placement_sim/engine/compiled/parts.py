@@ -1,0 +1,168 @@
+"""A part of a request, a range of bytes of one leg: its owners, and the operations that it is sent as."""
+
+from __future__ import annotations
+
+from placement_sim.engine.compiled.choice import BAD_CHOICE, choose_component
+from placement_sim.engine.compiled.ends import fail, part_done
+from placement_sim.engine.compiled.hardware import send
+from placement_sim.engine.compiled.heap import (
+    free_operation,
+    take_operation,
+)
+from placement_sim.engine.compiled.layout import (
+    DECIDE,
+    GROW,
+    NONE,
+    ONE_BLOCK,
+    State,
+)
+from placement_sim.engine.compiled.maps import (
+    ASK,
+    read_owner,
+    write_owner,
+)
+from placement_sim.engine.placement import CACHED, DONE, UNAVAILABLE, ZEROS
+from placement_sim.workloads.requests import READ, WRITE
+
+
+def open_part(s: State, obj: int, leg: int, is_write: int, start_bytes: int, size_bytes: int) -> None:
+    """Begin to split a range of bytes by owner."""
+    g = s.g[0]
+    block_bytes = s.objects[obj].block_bytes
+    g.part_open = 1
+    g.part_is_write = is_write
+    g.part_object, g.part_leg = obj, leg
+    g.part_start, g.part_size = start_bytes, size_bytes
+    g.first = start_bytes // block_bytes
+    g.last = (start_bytes + size_bytes - 1) // block_bytes
+    g.cursor = g.first
+    g.decided = 0
+
+
+def resolve(s: State) -> int:
+    """Find the owner of every block of the open part."""
+    g = s.g[0]
+    if g.last - g.first >= len(s.found):
+        return GROW
+    request = s.requests[g.work_request]
+    host = s.streams[request.stream].host
+    while g.cursor <= g.last:
+        place = g.cursor - g.first
+        if g.part_is_write:
+            disk, reason, chooses = write_owner(s, g.part_object, g.part_leg, g.cursor)
+            if g.decided:
+                g.decided = 0
+                disk, reason = g.decision_disk, g.decision_reason
+                chooses = 1
+            elif chooses:
+                disk, reason = choose_component(s, g.part_object, g.part_leg, g.cursor)
+            if disk == ASK or disk == BAD_CHOICE:
+                g.asked_object, g.asked_leg, g.asked_block = g.part_object, g.part_leg, g.cursor
+                g.decision_disk, g.decision_reason = disk, reason
+                return DECIDE
+            s.found[place, 0] = g.part_object
+            s.found[place, 1] = g.part_leg
+            s.found[place, 2] = disk
+            is_fresh = chooses == 1 and reason == DONE and s.objects[g.part_object].backing >= 0
+            s.found[place, 3] = -1 if is_fresh else reason
+        else:
+            obj, leg, disk = read_owner(s, g.part_object, g.cursor, request.number, host)
+            s.found[place, 0] = obj
+            s.found[place, 1] = s.objects[obj].first_leg + leg
+            s.found[place, 2] = disk
+            s.found[place, 3] = DONE
+        g.cursor += 1
+    return 0
+
+
+def emit(s: State) -> None:
+    """Send an operation for each run of neighbouring blocks with one owner."""
+    g = s.g[0]
+    block_bytes = s.objects[g.part_object].block_bytes
+    count = g.last - g.first + 1
+    place = 0
+    while place < count:
+        end = place + 1
+        while end < count and is_same_owner(s, place, end):
+            end += 1
+        block = g.first + place
+        start_bytes = max(g.part_start, block * block_bytes)
+        end_bytes = min(g.part_start + g.part_size, (g.first + end) * block_bytes)
+        obj, leg, disk, reason = s.found[place, 0], s.found[place, 1], s.found[place, 2], s.found[place, 3]
+        if not g.part_is_write:
+            emit_read(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes)
+        elif reason > 0:
+            fail(s, g.work_request, reason, disk)
+        else:
+            if reason < 0:
+                start_bytes, end_bytes = copy_up(s, obj, leg, block, end - place, start_bytes, end_bytes)
+            emit_one(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes, WRITE)
+        place = end
+
+
+def is_same_owner(s: State, one: int, other: int) -> bool:
+    """Tell whether two blocks of the part belong to one run."""
+    for column in range(4):
+        if s.found[one, column] != s.found[other, column]:
+            return False
+    return True
+
+
+def emit_read(s: State, obj: int, leg: int, disk: int, block: int, blocks: int, start: int, size: int) -> None:
+    """Send a read, or count it where no disk is needed."""
+    g = s.g[0]
+    if disk >= 0:
+        emit_one(s, obj, leg, disk, block, blocks, start, size, READ)
+    elif disk == ZEROS:
+        g.zero_read_blocks += blocks
+    elif disk == CACHED:
+        g.cached_read_blocks += blocks
+    else:
+        fail(s, g.work_request, UNAVAILABLE, NONE)
+
+
+def copy_up(s: State, obj: int, leg: int, block: int, blocks: int, start_bytes: int, end_bytes: int) -> tuple[int, int]:
+    """Read what a clone's first write leaves of its blocks from the backing; give the whole blocks' range."""
+    tree = s.objects[obj]
+    first = block * tree.block_bytes
+    end = min((block + blocks) * tree.block_bytes, tree.size_bytes)
+    if leg == tree.first_leg:
+        backing_bytes = s.objects[tree.backing].size_bytes
+        for side in range(2):
+            piece = first if side == 0 else end_bytes
+            piece_end = start_bytes if side == 0 else end
+            copied = min(piece_end, backing_bytes) - piece
+            if copied > 0:
+                s.g[0].copied_up_bytes += copied
+                read_piece(s, tree.backing, piece, copied)
+    return first, end
+
+
+def read_piece(s: State, obj: int, start_bytes: int, size_bytes: int) -> None:
+    """Read a range that lies within one block."""
+    request = s.requests[s.g[0].work_request]
+    block = start_bytes // s.objects[obj].block_bytes
+    owner, leg, disk = read_owner(s, obj, block, request.number, s.streams[request.stream].host)
+    emit_read(s, owner, s.objects[owner].first_leg + leg, disk, block, ONE_BLOCK, start_bytes, size_bytes)
+
+
+def emit_one(
+    s: State, obj: int, leg: int, disk: int, block: int, blocks: int, start: int, size: int, is_write: int
+) -> None:
+    """Send one operation of the request that is being worked on."""
+    g = s.g[0]
+    request = s.requests[g.work_request]
+    op_index = take_operation(s)
+    op = s.operations[op_index]
+    op.request, op.index = g.work_request, request.operations
+    request.operations += 1
+    request.waiting_for += 1
+    if op.index > 0:
+        g.split_operations += 1
+    op.object, op.leg, op.disk, op.block, op.blocks = obj, leg, disk, block, blocks
+    op.start_bytes, op.size_bytes, op.is_write = start, size, is_write
+    op.unmaps_seen = s.unmaps[leg] if obj >= 0 else 0
+    if not send(s, op_index, g.now_ns):  # only a raw operation can find its disk gone already
+        fail(s, g.work_request, UNAVAILABLE, disk)
+        free_operation(s, op_index)
+        part_done(s, g.work_request)
