@@ -69,6 +69,22 @@ def test_b9_the_old_disk_is_kept_as_long_as_chosen() -> None:
     assert path.calls[-1] == ("discard_object", plan_of("os_swap", 2).disk_objects["os 1"])
 
 
+def test_b9_each_machine_keeps_its_old_disk_for_its_own_time() -> None:
+    """Two batches one after the other: the first gives up its second clones while the second is on its way."""
+    log = carry_out(plan_of("blue_green", 4, rolling(batch=2), keep_old_ns=30 * 10**9))
+    assert set(log.kept_old_ns) == {30 * 10**9}
+    deleted = {r.machine: r.start_ns for r in log.steps if r.step == "delete twin"}
+    assert all(abs(deleted[i] - log.ended_ns[i] - 30 * 10**9) < 10**9 for i in range(4)), "commands take a moment"
+    assert max(deleted[0], deleted[1]) < min(log.ended_ns[2:])
+    assert log.keeping_old[-1][1] == 0 and max(count for _, count in log.keeping_old) == 2
+
+
+def test_b9_a_gate_that_may_roll_back_keeps_every_old_version_until_the_end() -> None:
+    log = carry_out(plan_of("blue_green", 4, rolling(batch=2, on_gate="rollback")))
+    end_ns = log.marks["rollout_end"]
+    assert [kept + ended for kept, ended in zip(log.kept_old_ns, log.ended_ns, strict=True)] == [end_ns] * 4
+
+
 def test_b11_n_equal_jobs_in_c_slots() -> None:
     """ceil(N / c) t, exactly."""
     job = job_of(Step("work", "nothing", Fixed(10.0), slots=("vcenter",)))
@@ -90,6 +106,20 @@ def test_b11_the_published_pool_times_follow_from_the_limits(name: str, publishe
     assert held == pytest.approx({"recompose": 24_048.0, "refresh": 9_619.2}[name], rel=1e-12)
     assert rollout_s(log) == pytest.approx(held + around, abs=1e-3)
     assert rollout_s(log) == pytest.approx(published_s, rel=0.01)
+
+
+@pytest.mark.parametrize("name", list(STRATEGIES))
+def test_b11_no_stopped_application_waits_for_a_slot(name: str) -> None:
+    """All at once, mean times, 300 machines: downtime is the time of the steps after the stop, no more."""
+    strategy = without_time(make_strategy(name))
+    steps = [step.name for step in strategy.steps]
+    first, last = steps.index("stop application") + 1, steps.index("start application") + 1
+    down_s = sum(step.time.mean_s for step in strategy.steps[first:last])
+    log = carry_out(plan_of(strategy, 300, limits=Limits(power=300, operations_per_s=1e9)))
+    if name == "instant_clone":  # one fork at a time: at most as many as hold a vCenter slot wait for it
+        assert max(log.downtime_ns) / 1e9 <= down_s + Limits().vcenter * 1.5
+    else:
+        assert all(abs(ns / 1e9 - down_s) < 1e-6 for ns in log.downtime_ns), "a command takes a nanosecond"
 
 
 def test_b11_fifty_power_slots_sustain_sixteen_boots_a_minute() -> None:

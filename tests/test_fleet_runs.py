@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from placement_sim import STRATEGIES, InputError, Result, Scenario, UpgradeStrategy, compare, run
+from placement_sim.engine.datapath import PathName
 from placement_sim.experiments.columns import COLUMNS
 from placement_sim.experiments.parts import data_folder
 from placement_sim.experiments.result import FRAMES
@@ -111,6 +112,31 @@ def test_b9_the_old_disk_takes_space_until_it_is_given_up(results: dict[str, Res
     kept = fleet[(fleet["time_s"] > events["rollout_start"]) & (fleet["time_s"] < events["old_discarded"])]
     assert set(kept["extra_bytes"]) == {64 * MIB} and fleet["extra_bytes"].iloc[-1] == 0
     assert results["in_place"].summary["extra_space_bytes_max"] == 6 * 10 * MIB
+    own = {name: set(result.vms["own_bytes_max"]) for name, result in results.items()}
+    assert own == {name: {0} for name in STRATEGIES} | {"in_place": {10 * MIB}, "blue_green": {2 * MIB}}
+    vms = results["os_swap"].vms
+    assert (vms["kept_old_s"] == 600).all() and fleet["keeping_old_vms"].max() == 6
+
+
+@pytest.mark.parametrize("data_path", ["reference", "compiled"])
+def test_b3_a_full_disk_while_template_2_is_made_fails_that_step(data_path: PathName) -> None:
+    """Three disks hold template 1 (96 MiB) and half of another OS disk."""
+    full = ('capacity = "8 GiB"', f'capacity = "8 GiB"\nprefilled = "{8 * 1024 - 43} MiB"')
+    result = run(scenario_of(full), strategy="os_swap", data_path=data_path)
+    assert set(result.vms["outcome"]) == {"untouched"} and result.summary["downtime_s_max"] == 0
+    tries = result.steps[result.steps["vm"] == "server"]
+    assert tries["done"].tolist() == [False, False] and tries["reason"].str.contains("'os 2' is incomplete").all()
+    actions = set(result.events["action"])
+    assert {"prepare_failed", "no_space"} <= actions and "rollout_start" not in actions
+    assert math.isnan(result.summary["makespan_s"]) and result.summary["failed_tries"] == 2
+    written = result.objects.groupby("object")["written_blocks"].sum()
+    assert written["os 1"] == 64 and written["os 2"] == 0, "half a disk is of no use"
+
+
+def test_without_template_1_there_is_no_fleet() -> None:
+    full = ('capacity = "8 GiB"', f'capacity = "8 GiB"\nprefilled = "{8 * 1024 - 10} MiB"')
+    result = run(scenario_of(full))
+    assert result.steps["step"].tolist() == ["make template 1"] and set(result.vms["outcome"]) == {"untouched"}
 
 
 def test_guests_are_idle_while_their_application_is_down() -> None:

@@ -270,7 +270,7 @@ def test_a_strategy_that_loses_machines_is_refused() -> None:
     with pytest.raises(InputError, match="no steps"):
         UpgradeStrategy("own", "", "", "os", ())
     with pytest.raises(InputError, match="order"):
-        slots = ((), ("power",), ("power", "vcenter"))
+        slots = ((), ("vcenter",), ("vcenter", "power"))
         UpgradeStrategy("own", "", "", "os", tuple(Step(f"{i}", "nothing", slots=s) for i, s in enumerate(slots)))
     with pytest.raises(InputError, match="unknown"):
         make_strategy("swap")

@@ -23,6 +23,7 @@ from placement_sim.upgrades.limits import SLOT_ORDER
 from placement_sim.upgrades.steps import Step
 
 SERVER = -1  # machine index of what the server does by itself
+SERVER_STEP = "make template 1"
 
 
 class FleetUpgrade:
@@ -44,6 +45,9 @@ class FleetUpgrade:
         log.waves, log.started_ns, log.ended_ns = [-1] * count, [-1] * count, [-1] * count
         log.downtime_ns, log.degraded_ns = [0] * count, [0] * count
         log.damaged, log.failed_tries = [False] * count, [0] * count
+        log.kept_old_ns, log.own_bytes_max = [-1] * count, [0] * count
+        self._keeping: dict[int, int] = {}  # machine that keeps its old version -> since when
+        self._keepers: list[simpy.Event] = []
         self._down_since: dict[int, int] = {}
         self._upgraded = self._failed = 0
 
@@ -53,6 +57,7 @@ class FleetUpgrade:
         self._path = path
         self._disks = FleetDisks(path, self.plan, self.log)
         self._server = Server(path.env, self.plan, self.log.waits)
+        self._rolled_out = path.env.event()
         return self._run()
 
     # -- the whole ---------------------------------------------------------------------------
@@ -61,7 +66,10 @@ class FleetUpgrade:
         plan, log = self.plan, self.log
         self._path.begin_phase("prepare")
         for disk in dict.fromkeys((plan.templates[0].os.name, plan.templates[0].software.name)):
-            yield from self._make_disk(disk)
+            since_ns = self._env.now
+            if reason := (yield from self._make_disk(disk, "make")):
+                self._give_up_before_rollout(SERVER_STEP, 0, since_ns, since_ns, reason)
+                return
         for machine in range(len(plan.members)):
             self._disks.start_guest(machine)
         self._path.begin_phase("before")
@@ -70,35 +78,70 @@ class FleetUpgrade:
         self._disks.start_counting_extra()
         self._mark("upgrade_available")
         for step in plan.strategy.prepare:
-            yield from self._prepare(step)
-        self._mark("rollout_start")
-        self._note_availability()
-        yield from self._roll_out()
+            if not (yield from self._prepare(step)):
+                break
+        else:
+            self._mark("rollout_start")
+            self._note_availability()
+            yield from self._roll_out()
+            self._mark("rollout_end")
+        self._rolled_out.succeed()
         self._path.begin_phase("after")
-        self._mark("rollout_end")
         yield self._env.timeout(plan.lead_out_ns)
         for machine in range(len(plan.members)):
             self._disks.stop_guest(machine)
-        yield self._env.timeout(max(0, log.marks["rollout_end"] + plan.keep_old_ns - self._env.now))
-        yield from self._clean_up()
+        yield self._env.all_of(self._keepers)
+        if "rollout_end" in log.marks:
+            self._discard_unused()
 
     def _mark(self, name: str) -> None:
         self.log.marks[name] = self._env.now
 
-    def _make_disk(self, disk: str) -> Waiting:
-        if self.plan.template_io is not None:
-            yield from self._disks.transfer(SERVER, f"make {disk}", "template", self.plan.template_io(disk))
+    def _make_disk(self, disk: str, key: str) -> Generator[simpy.Event, Any, str]:
+        """Write a template's disk; gives why it could not be made, "" if it was."""
+        if self.plan.template_io is None:
+            return ""
+        before = self._disks.failed_requests("template")
+        yield from self._disks.transfer(SERVER, f"{key} {disk}", "template", self.plan.template_io(disk))
+        failed = self._disks.failed_requests("template") - before
+        return f"{disk!r} is incomplete: {failed} of its requests failed" if failed else ""
 
-    def _prepare(self, step: Step) -> Waiting:
-        since_ns: int = self._env.now
-        yield self._env.timeout(self._time_ns(SERVER, step, "prepare", 0))
-        io_since_ns: int = self._env.now
-        if step.io == "template":
-            yield from self._make_disk(getattr(self.plan.templates[1], step.disk).name)
-        io_ns = self._env.now - io_since_ns
-        self.log.steps.append(
-            StepRecord(SERVER, step.name, "prepare", 0, since_ns, self._env.now, io_ns, True, "", "")
+    def _prepare(self, step: Step) -> Generator[simpy.Event, Any, bool]:
+        """Take a step of the server, tried again like any other; gives whether it is done.
+
+        A disk that is incomplete is deleted: no machine may run from it.
+        """
+        for attempt in range(self.plan.failures.retries + 1):
+            since_ns: int = self._env.now
+            yield self._env.timeout(self._time_ns(SERVER, step, "prepare", attempt))
+            io_since_ns: int = self._env.now
+            reason = ""
+            if step.io == "template":
+                disk = getattr(self.plan.templates[1], step.disk).name
+                reason = yield from self._make_disk(disk, f"make {attempt}" if attempt else "make")
+                if reason:
+                    self._disks.discard(disk)
+            if not reason:
+                self._note_prepared(step.name, attempt, since_ns, io_since_ns, "")
+                return True
+            if attempt < self.plan.failures.retries:
+                self._note_prepared(step.name, attempt, since_ns, io_since_ns, reason)
+        self._give_up_before_rollout(step.name, attempt, since_ns, io_since_ns, reason)
+        return False
+
+    def _note_prepared(self, name: str, attempt: int, since_ns: int, io_since_ns: int, reason: str) -> None:
+        now_ns: int = self._env.now
+        record = StepRecord(
+            SERVER, name, "prepare", attempt, since_ns, now_ns, now_ns - io_since_ns, not reason, reason, ""
         )  # fmt: skip
+        self.log.steps.append(record)
+
+    def _give_up_before_rollout(self, name: str, attempt: int, since_ns: int, io_since_ns: int, reason: str) -> None:
+        """Without its template a rollout does not start."""
+        self._note_prepared(name, attempt, since_ns, io_since_ns, reason)
+        self._mark("prepare_failed")
+        self.log.gate_reason = reason
+        self._note_availability()
 
     def _roll_out(self) -> Waiting:
         rollout = self.plan.rollout
@@ -120,6 +163,7 @@ class FleetUpgrade:
     def _roll_back_all(self) -> Waiting:
         upgraded = [i for i, journey in enumerate(self._journeys) if journey.outcome == UPGRADED]
         for machine in upgraded:
+            self._give_up_old(machine)
             self._journeys[machine].roll_back()
             self._upgraded -= 1
         yield self._all(self._travel_back(machine) for machine in upgraded)
@@ -133,12 +177,26 @@ class FleetUpgrade:
         event: simpy.Event = self._env.all_of([self._env.process(way) for way in ways])
         return event
 
-    def _clean_up(self) -> Waiting:
-        """Give up the old version where the new one runs; a template's disk that nobody uses is deleted."""
-        upgraded = [i for i, journey in enumerate(self._journeys) if journey.outcome == UPGRADED]
-        for machine in upgraded:
-            self._journeys[machine].clean_up()
-        yield self._all(self._travel(machine) for machine in upgraded)
+    def _keep_old(self, machine: int) -> Waiting:
+        """Keep a machine's old version for a while, and as long as the gate may still want it back (B9)."""
+        yield self._env.timeout(self.plan.keep_old_ns)
+        if self.plan.rollout.on_gate == "rollback":
+            yield self._rolled_out
+        journey = self._journeys[machine]
+        if journey.outcome == UPGRADED:
+            self._give_up_old(machine)
+            journey.clean_up()
+            yield from self._travel(machine)
+
+    def _give_up_old(self, machine: int) -> None:
+        self.log.kept_old_ns[machine] = self._env.now - self._keeping.pop(machine)
+        self._note_kept()
+
+    def _note_kept(self) -> None:
+        self.log.keeping_old.append((self._env.now, len(self._keeping)))
+
+    def _discard_unused(self) -> None:
+        """Delete the template's disks that no machine is linked to and none keeps."""
         in_use = {disk.name for j in self._journeys for disk in (j.machine.clone.os, j.machine.clone.software) if disk}
         for name in sorted(set(self.plan.disk_objects) - in_use):
             self._disks.discard(name)
@@ -166,6 +224,10 @@ class FleetUpgrade:
         self._upgraded += self._journeys[machine].outcome == UPGRADED
         self._failed += self._journeys[machine].machine.state == FAILED
         self._note_availability()
+        if self._journeys[machine].outcome == UPGRADED:
+            self._keeping[machine] = self._env.now
+            self._note_kept()
+            self._keepers.append(self._env.process(self._keep_old(machine)))
 
     def _wait_for_window(self, machine: int) -> Waiting:
         window = self.plan.rollout.window
@@ -295,6 +357,9 @@ class FleetUpgrade:
         for machine, since_ns in self._down_since.items():
             self.log.downtime_ns[machine] += now_ns - since_ns
         self._down_since.clear()
+        for machine, since_ns in self._keeping.items():
+            self.log.kept_old_ns[machine] = now_ns - since_ns
+        self._keeping.clear()
         self.log.outcomes = [journey.outcome for journey in self._journeys]
         self.log.machines = [journey.machine for journey in self._journeys]
         check_fleet(self.log, self.plan, now_ns)

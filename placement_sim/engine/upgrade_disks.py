@@ -30,6 +30,8 @@ class FleetDisks:
         self._guests: dict[int, Running] = {}
         self._starts = [0] * len(plan.members)
         self._data_objects = frozenset(member.data_object for member in plan.members)
+        self._machine_of = {index: i for i, pair in enumerate(self._own) for index in (*pair, *self._twin[i])}
+        self._own_bytes = [0] * len(plan.members)
         self._used: dict[int, int] = {}
         self._used_bytes = 0
         self._base_bytes = 0
@@ -65,6 +67,11 @@ class FleetDisks:
         index = self._plan.disk_objects[name]
         self._path.discard_object(index)
         self._measure(index)
+
+    def failed_requests(self, purpose: str) -> int:
+        """Count the requests of a purpose that have failed so far."""
+        split = self._path.split()
+        return int(split.failed[:, split.purposes.index(purpose)].sum()) if purpose in split.purposes else 0
 
     # -- I/O -------------------------------------------------------------------------------
 
@@ -125,8 +132,12 @@ class FleetDisks:
         blocks = sum(written.written_blocks for leg in tree.legs for written in leg.written.values())
         used_bytes = blocks * tree.spec.block_bytes
         if used_bytes != self._used.get(index, 0):
-            self._used_bytes += used_bytes - self._used.get(index, 0)
+            more_bytes = used_bytes - self._used.get(index, 0)
+            self._used_bytes += more_bytes
             self._used[index] = used_bytes
+            if (machine := self._machine_of.get(index, -1)) >= 0:
+                self._own_bytes[machine] += more_bytes
+                self._log.own_bytes_max[machine] = max(self._log.own_bytes_max[machine], self._own_bytes[machine])
             self._log.extra_bytes.append((self._path.env.now, self._used_bytes - self._base_bytes))
 
     def start_counting_extra(self) -> None:

@@ -74,7 +74,7 @@ class FleetPlan:
     lead_in_ns, lead_out_ns
         Time with guests before the upgrade is available, and after the rollout.
     keep_old_ns
-        How long after the rollout the old version is kept.
+        How long a machine keeps its old version after its upgrade; longer while a gate may roll it back.
     hazardous
         Data disks are deltas of OS disk 1 (B10), because the scenario insisted.
     """
@@ -131,13 +131,15 @@ class FleetLog:
 
     ``availability`` holds (time_ns, machines unavailable, machines upgraded, machines failed) at each change;
     ``extra_bytes`` (time_ns, bytes of space that the upgrade took) at each change; ``marks`` the times of
-    upgrade_available, rollout_start, rollout_end, gate, rollback_end and old_discarded, as far as they came.
+    upgrade_available, prepare_failed, rollout_start, rollout_end, gate, rollback_end and old_discarded, as far as
+    they came; ``keeping_old`` (time_ns, machines that keep their old version) at each change.
     """
 
     steps: list[StepRecord] = field(default_factory=list)
     waits: list[WaitRecord] = field(default_factory=list)
     availability: list[tuple[int, int, int, int]] = field(default_factory=list)
     extra_bytes: list[tuple[int, int]] = field(default_factory=list)
+    keeping_old: list[tuple[int, int]] = field(default_factory=list)
     marks: dict[str, int] = field(default_factory=dict)
     waves: list[int] = field(default_factory=list)  # by machine; -1: never started
     outcomes: list[str] = field(default_factory=list)
@@ -146,6 +148,8 @@ class FleetLog:
     ended_ns: list[int] = field(default_factory=list)  # -1: never
     downtime_ns: list[int] = field(default_factory=list)
     degraded_ns: list[int] = field(default_factory=list)
+    kept_old_ns: list[int] = field(default_factory=list)  # by machine; -1: never upgraded
+    own_bytes_max: list[int] = field(default_factory=list)  # by machine: space of its own OS and software blocks
     damaged: list[bool] = field(default_factory=list)  # data ruined by a delta over the wrong base (B10)
     failed_tries: list[int] = field(default_factory=list)
     gate_reason: str = ""

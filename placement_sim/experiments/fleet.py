@@ -111,6 +111,9 @@ class FleetSpec(Part):
         ``independent`` data disks, or ``delta_of_base``, which is refused unless `insist` is set.
     datastores
         Lists of disks; machines take turns on them. None: one of all disks.
+    keep_old
+        How long each machine keeps its old version after its upgrade; one that the gate may want back is kept until
+        the rollout has ended. The template's old disk, which all share, goes with the last machine.
     host_cache
         Memory of each host that keeps blocks of the templates' disks; off by default, because it changes who wins.
     hosts

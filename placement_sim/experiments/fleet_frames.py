@@ -62,6 +62,8 @@ def _vms(plan: FleetPlan, log: FleetLog, host_names: list[str]) -> pd.DataFrame:
             "ended_s": _seconds(log.ended_ns),
             "downtime_s": np.array(log.downtime_ns, np.int64) * NS,
             "degraded_s": np.array(log.degraded_ns, np.int64) * NS,
+            "kept_old_s": _seconds(log.kept_old_ns),
+            "own_bytes_max": log.own_bytes_max,
             **{name: np.array(values, np.int64) * NS for name, values in waits.items()},
             "failed_tries": log.failed_tries,
         }
@@ -124,19 +126,24 @@ def _waits(plan: FleetPlan, log: FleetLog, host_names: list[str]) -> pd.DataFram
 
 
 def _fleet(log: FleetLog) -> pd.DataFrame:
-    """Join the two series of changes; a value holds until the next change."""
-    times = sorted({entry[0] for entry in log.availability} | {time for time, _ in log.extra_bytes})
+    """Join the series of changes; a value holds until the next change."""
+    times = sorted({entry[0] for entry in (*log.availability, *log.extra_bytes, *log.keeping_old)})
     counts = pd.DataFrame(log.availability, columns=["time", "down", "upgraded", "failed"]).drop_duplicates(
         "time", keep="last"
     )
     extra = pd.DataFrame(log.extra_bytes, columns=["time", "extra"]).drop_duplicates("time", keep="last")
-    joined = pd.DataFrame({"time": times}).merge(counts, "left", "time").merge(extra, "left", "time").ffill().fillna(0)
+    kept = pd.DataFrame(log.keeping_old, columns=["time", "kept"], dtype="int64").drop_duplicates("time", keep="last")
+    joined = pd.DataFrame({"time": times}, dtype="int64")
+    for series in (counts, extra, kept):
+        joined = joined.merge(series, "left", "time")
+    joined = joined.ffill().fillna(0)
     return make_frame(
         {
             "time_s": joined["time"].to_numpy(np.int64) * NS,
             "unavailable_vms": joined["down"].astype("int64"),
             "upgraded_vms": joined["upgraded"].astype("int64"),
             "failed_vms": joined["failed"].astype("int64"),
+            "keeping_old_vms": joined["kept"].astype("int64"),
             "extra_bytes": joined["extra"].astype("int64"),
         }
     )
@@ -191,7 +198,7 @@ def fleet_summary(log: FleetLog, frames: dict[str, pd.DataFrame], phases: pd.Dat
         "capacity_lost_vm_h": float(vms["downtime_s"].sum()) / 3600,
         "unavailable_vms_max": float(fleet["unavailable_vms"].max()),
         "extra_space_bytes_max": float(fleet["extra_bytes"].max()),
-        "failed_tries": float(vms["failed_tries"].sum()),
+        "failed_tries": float((~frames["steps"]["done"]).sum()),
         "damaged_vms": float((~vms["data_intact"]).sum()),
     }
     values |= {f"{name}_mean": _mean(started[name]) for name in WAIT_KINDS}

@@ -22,7 +22,8 @@ def blue_green() -> UpgradeStrategy:
         "boot twin", "start_twin", Between(1, 3), do.ASSUMED, io="boot_twin", slots=("power",), commands=1,
         can_fail="boot",
     )  # fmt: skip
-    exchange = Step("cut over", "exchange_twin", Between(1, 5), do.ASSUMED, commands=1)
+    vcenter = ("vcenter",)  # held from the stop until the data disk is with the new clone
+    exchange = Step("cut over", "exchange_twin", Between(1, 5), do.ASSUMED, slots=vcenter, commands=1)
     return UpgradeStrategy(
         "blue_green",
         "common practice; provisioning rate of the VMware EUC blog 2015",
@@ -31,11 +32,11 @@ def blue_green() -> UpgradeStrategy:
         steps=(
             do.with_undo(create, delete),
             boot,
-            do.stop_application(),
+            do.stop_application(slots=vcenter),
             do.detach_data(),
             do.with_undo(exchange, exchange),
             do.attach_data(),
-            do.start_application(),
+            do.start_application(vcenter),
             do.check_health(),
         ),
         prepare=(do.make_template(OS),),

@@ -19,16 +19,25 @@ def with_undo(step: Step, back: Step | None) -> Step:
     return replace(step, undo=None if back is None else to_old(back))
 
 
-def stop_application(mark: str = "implied") -> Step:
-    """Command the application to stop."""
-    step = Step("stop application", "stop_application", Between(2, 10), ASSUMED, mark, can_fail="hang", commands=1)
-    return with_undo(step, start_application(back=True))
+def stop_application(mark: str = "implied", slots: tuple[str, ...] = ()) -> Step:
+    """Command the application to stop, once the machine holds the slots that its next steps need.
+
+    A machine that waits for a slot while its application is stopped is down for nothing.
+    """
+    step = Step(
+        "stop application", "stop_application", Between(2, 10), ASSUMED, mark, slots=slots, commands=1,
+        can_fail="hang",
+    )  # fmt: skip
+    return with_undo(step, _start())
 
 
-def start_application(back: bool = False) -> Step:
-    """Start the application: control time, then its reads."""
-    step = Step("start application", "start_application", Between(5, 20), ASSUMED, io="start", commands=1)
-    return step if back else with_undo(step, stop_application())
+def _start() -> Step:
+    return Step("start application", "start_application", Between(5, 20), ASSUMED, io="start", commands=1)
+
+
+def start_application(slots: tuple[str, ...] = ()) -> Step:
+    """Start the application: control time, then its reads; `slots` are held by the stop that takes it back."""
+    return with_undo(_start(), stop_application(slots=slots))
 
 
 def check_health() -> Step:
@@ -36,21 +45,23 @@ def check_health() -> Step:
     return Step("check health", "nothing", Between(5, 15), ASSUMED, can_fail="unhealthy")
 
 
-def flush() -> Step:
+def flush(slots: tuple[str, ...] = ()) -> Step:
     """Write back what the guest holds in memory for the disk that is to go."""
-    return Step("flush", "nothing", Between(0.5, 3), ASSUMED)
+    return Step("flush", "nothing", Between(0.5, 3), ASSUMED, slots=slots)
 
 
-def mount(disk: str) -> Step:
-    """Mount the file system of a disk in the guest."""
-    step = Step(f"mount {disk} disk", "nothing", Between(0.5, 2), ASSUMED)
-    return with_undo(step, Step(f"unmount {disk} disk", "nothing", Between(0.1, 1), ASSUMED))
+def _unmount(disk: str, slots: tuple[str, ...]) -> Step:
+    return Step(f"unmount {disk} disk", "nothing", Between(0.1, 1), ASSUMED, slots=slots)
 
 
-def unmount(disk: str) -> Step:
+def mount(disk: str, slots: tuple[str, ...] = ()) -> Step:
+    """Mount the file system of a disk in the guest; `slots` are held by the unmount that takes it back."""
+    return with_undo(Step(f"mount {disk} disk", "nothing", Between(0.5, 2), ASSUMED), _unmount(disk, slots))
+
+
+def unmount(disk: str, slots: tuple[str, ...] = ()) -> Step:
     """Unmount it."""
-    step = Step(f"unmount {disk} disk", "nothing", Between(0.1, 1), ASSUMED)
-    return with_undo(step, mount(disk))
+    return with_undo(_unmount(disk, slots), mount(disk))
 
 
 def _detach(disk: str, mark: str) -> Step:
@@ -88,9 +99,9 @@ def _power_off(slots: tuple[str, ...]) -> Step:
     return Step("power off", "power_off", Between(10, 30), ASSUMED, slots=slots, commands=1)
 
 
-def boot() -> Step:
-    """Switch on and boot from whatever OS disk is linked."""
-    return with_undo(_boot(), _power_off(("power",)))
+def boot(slots: tuple[str, ...] = ("power",)) -> Step:
+    """Switch on and boot from whatever OS disk is linked; `slots` are held by the power off that takes it back."""
+    return with_undo(_boot(), _power_off(slots))
 
 
 def power_off(slots: tuple[str, ...] = ("power",)) -> Step:

@@ -18,7 +18,8 @@ def instant_clone() -> UpgradeStrategy:
     delete = Step(
         "delete clone", "destroy_clone", Between(1, 5), do.ASSUMED, slots=("vcenter",), commands=1
     )  # fmt: skip
-    fork = Step("fork from parent", "fork", Between(1, 2), SOURCE, slots=("fork",), commands=1)
+    vcenter = ("vcenter",)  # held from the stop until the data disk is with the new clone
+    fork = Step("fork from parent", "fork", Between(1, 2), SOURCE, slots=("vcenter", "fork"), commands=1)
     publish = do.make_template(OS, Between(420, 2400), "publishing, 7 to 40 min: VMware Tech Zone")
     return UpgradeStrategy(
         "instant_clone",
@@ -26,12 +27,12 @@ def instant_clone() -> UpgradeStrategy:
         "delete each clone and fork it from a running parent of the new image",
         OS,
         steps=(
-            do.stop_application(),
+            do.stop_application(slots=vcenter),
             do.detach_data(),
             do.with_undo(delete, fork),
             do.with_undo(fork, delete),
             do.attach_data(),
-            do.start_application(),
+            do.start_application(vcenter),
             do.check_health(),
         ),
         prepare=(publish,),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 # A step that holds several slots takes them in this order, and so does a machine that holds one
 # already: that is why no two machines can wait for each other.
-SLOT_ORDER = ("repair", "maintenance", "provisioning", "fork", "vcenter", "power")
+SLOT_ORDER = ("repair", "maintenance", "provisioning", "power", "vcenter", "fork")
 
 LIMIT_SOURCES = {
     "maintenance": "View Composer maintenance operations: VMware Horizon 7.13 documentation",

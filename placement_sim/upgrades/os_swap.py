@@ -9,6 +9,9 @@ from placement_sim.model.machine import OS
 from placement_sim.upgrades import common_steps as do
 from placement_sim.upgrades.steps import UpgradeStrategy
 
+# Both are taken before the stop and kept as long as they are needed, so that no machine that is down waits for one.
+HELD = ("power", "vcenter")
+
 
 def os_swap() -> UpgradeStrategy:
     """Make the strategy; only links change, and every machine boots from the shared disk."""
@@ -18,12 +21,12 @@ def os_swap() -> UpgradeStrategy:
         "exchange the shared OS disk of a machine that is off, then boot",
         OS,
         steps=(
-            do.stop_application("claim"),
-            do.power_off(),
-            do.detach(OS, "claim"),
-            do.attach(OS, "claim"),
-            do.boot(),
-            do.start_application(),
+            do.stop_application("claim", HELD),
+            do.power_off(HELD),
+            do.detach(OS, "claim", HELD),
+            do.attach(OS, "claim", HELD),
+            do.boot(HELD),
+            do.start_application(HELD),
             do.check_health(),
         ),
         prepare=(do.make_template(OS),),

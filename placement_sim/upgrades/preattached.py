@@ -21,7 +21,10 @@ def preattached(role: str = SOFTWARE) -> UpgradeStrategy:
         "attach standby disk", "attach_standby", Between(6, 10), do.ATTACH_SOURCE, disk=role, slots=("vcenter",),
         commands=1, can_fail="attach",
     )  # fmt: skip
-    exchange = Step("use standby disk", "exchange_standby", Between(0.5, 2), do.ASSUMED, disk=role, commands=1)
+    held = ("power",) if role == OS else ()  # from the stop to the end of the boot
+    exchange = Step(
+        "use standby disk", "exchange_standby", Between(0.5, 2), do.ASSUMED, disk=role, slots=held, commands=1
+    )  # fmt: skip
     inner = (do.power_off(), do.with_undo(exchange, exchange), do.boot())
     return UpgradeStrategy(
         "preattached",
@@ -30,9 +33,9 @@ def preattached(role: str = SOFTWARE) -> UpgradeStrategy:
         role,
         steps=(
             do.with_undo(attach, detach),
-            do.stop_application(),
+            do.stop_application(slots=held),
             *(inner if role == OS else (do.flush(), inner[1])),
-            do.start_application(),
+            do.start_application(held),
             do.check_health(),
         ),
         prepare=(do.make_template(role),),

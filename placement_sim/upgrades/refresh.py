@@ -18,7 +18,7 @@ SOURCE = "2,000 machines in 2 h 40 min over 12 slots: VMware Horizon View 6.0 Ar
 
 def refresh() -> UpgradeStrategy:
     """Make the strategy."""
-    rest_s = SLOT_S - 20  # after the power off
+    rest_s = SLOT_S - 6 - 20  # after the stop and the power off
     time = Between(0.8 * rest_s, 1.2 * rest_s)
     revert = Step("revert to base", "create_clone", time, SOURCE, slots=COMPOSER, commands=1)
     return UpgradeStrategy(
@@ -27,11 +27,11 @@ def refresh() -> UpgradeStrategy:
         "discard what each clone wrote and put it over the new base",
         OS,
         steps=(
-            do.stop_application(),
+            do.stop_application(slots=COMPOSER),
             do.power_off(COMPOSER),
             do.with_undo(revert, revert),
             do.boot(),
-            do.start_application(),
+            do.start_application(COMPOSER),
             do.check_health(),
         ),
         prepare=(do.make_template(OS),),

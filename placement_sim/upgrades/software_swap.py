@@ -9,6 +9,8 @@ from placement_sim.model.machine import SOFTWARE
 from placement_sim.upgrades import common_steps as do
 from placement_sim.upgrades.steps import UpgradeStrategy
 
+VCENTER = ("vcenter",)  # taken before the stop, so that no stopped application waits for it
+
 
 def software_swap() -> UpgradeStrategy:
     """Make the strategy; only links change, and the guest stays up."""
@@ -18,13 +20,13 @@ def software_swap() -> UpgradeStrategy:
         "exchange the shared software disk under a running guest",
         SOFTWARE,
         steps=(
-            do.stop_application("claim"),
-            do.flush(),
-            do.unmount(SOFTWARE),
+            do.stop_application("claim", VCENTER),
+            do.flush(VCENTER),
+            do.unmount(SOFTWARE, VCENTER),
             do.detach(SOFTWARE, "abstract"),
             do.attach(SOFTWARE, "abstract"),
-            do.mount(SOFTWARE),
-            do.start_application(),
+            do.mount(SOFTWARE, VCENTER),
+            do.start_application(VCENTER),
             do.check_health(),
         ),
         prepare=(do.make_template(SOFTWARE),),
