@@ -15,6 +15,9 @@ UNIFORM = 5
 HYPEREXPONENTIAL = 6
 MEASURED = 7
 
+# How many of the two uniform draws each kind looks at.
+DRAWS = {HDD: 1, SSD: 0, TABLE: 0, EXPONENTIAL: 1, DETERMINISTIC: 0, UNIFORM: 1, HYPEREXPONENTIAL: 2, MEASURED: 1}
+
 Encoded = tuple[int, tuple[float, ...]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from placement_sim.engine.compiled.layout import NONE, State
+from placement_sim.engine.compiled.layout import NONE, Array, State
 from placement_sim.engine.compiled.maps import ASK, holder, reserve
 from placement_sim.engine.placement import DONE, NO_SPACE, UNAVAILABLE
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
@@ -89,16 +89,22 @@ def answer(s: State, obj: int, local_leg: int, block: int, count: int) -> int:
     tree = s.objects[obj]
     word = mix(int(tree.key), int(local_leg))
     write = Write(obj, local_leg, block, tree.block_count, tree.block_bytes, mix(word, int(block)))
+    members = array_of(s.members)
     view = View(
-        s.members[tree.first_member : tree.first_member + tree.members],
-        s.candidates[:count],
-        s.blocked,
-        s.free_bytes,
-        s.capacity_bytes,
-        s.queue_requests,
-        s.weight,
+        members[tree.first_member : tree.first_member + tree.members],
+        array_of(s.candidates)[:count],
+        array_of(s.blocked),
+        array_of(s.free_bytes),
+        array_of(s.capacity_bytes),
+        array_of(s.queue_requests),
+        array_of(s.weight),
     )
-    return choose(write, view, s.policy_parameters, s.policy_state)
+    return choose(write, view, array_of(s.policy_parameters), array_of(s.policy_state))
+
+
+def array_of(vector: Array) -> Array:
+    """Give a field as an array that policies may slice: `build` has something to do here, Python has not."""
+    return vector
 
 
 def choose(write: Write, view: View, parameters: object, state: object) -> int:

@@ -65,13 +65,16 @@ class Counters:
         self._full_records.clear()
         state.g[0].record_count = 0
 
+    def _histogram(self) -> Ints:
+        return np.asarray(self._state.histogram.reshape(-1, 2, BIN_COUNT))
+
     def _metadata_writes(self) -> int:
         return int(self.placement.store.metadata_writes.sum())
 
     def final_counts(self) -> dict[str, int]:
         """Give all counts; a computed owner needs no map of the parent (A13)."""
         counts = self.counts
-        reads, writes = (int(self._state.histogram[:, kind].sum()) for kind in (0, 1))
+        reads, writes = (int(self._histogram()[:, kind].sum()) for kind in (0, 1))
         needs_map = self.placement.needs_map
         return counts | {
             "reads": reads,
@@ -102,9 +105,9 @@ class Counters:
         state = self._state
         for key, place in self._tallies.items():
             split.failed[key] = state.failed[place]
-            split.read_bytes[key], split.written_bytes[key] = state.moved_bytes[place]
-            split.latency_sum_ns[key] = state.latency_sum_ns[place]
-            split.histogram[key] = state.histogram[place]
+            split.read_bytes[key], split.written_bytes[key] = state.moved_bytes.reshape(-1, 2, disks)[place]
+            split.latency_sum_ns[key] = state.latency_sum_ns.reshape(-1, 2)[place]
+            split.histogram[key] = self._histogram()[place]
         return split
 
     def arrays(self) -> dict[str, Ints]:

@@ -11,7 +11,7 @@ from placement_sim.engine.compiled.layout import (
     State,
 )
 from placement_sim.engine.compiled.streams import end_if_done, signal, think
-from placement_sim.engine.histogram import bin_index
+from placement_sim.engine.histogram import BIN_COUNT, bin_index
 from placement_sim.engine.placement import DONE, NO_SPACE
 from placement_sim.model.cluster import OFFLINE
 from placement_sim.workloads.requests import UNMAP
@@ -51,12 +51,13 @@ def part_done(s: State, index: int) -> None:
     elif request.kind == UNMAP:
         g.unmaps += 1
     else:
-        s.latency_sum_ns[stream.tally, request.kind] += latency_ns
-        s.histogram[stream.tally, request.kind, bin_index(latency_ns)] += 1
+        row = 2 * stream.tally + request.kind
+        s.latency_sum_ns[row] += latency_ns
+        s.histogram[row * BIN_COUNT + bin_index(latency_ns)] += 1
     if g.keeps_records:
-        row = s.records[g.record_count]
-        row[0], row[1], row[2] = request.stream, request.number, request.kind
-        row[3], row[4], row[5] = request.issued_ns, latency_ns, request.status
+        line = s.records[g.record_count]
+        line[0], line[1], line[2] = request.stream, request.number, request.kind
+        line[3], line[4], line[5] = request.issued_ns, latency_ns, request.status
         g.record_count += 1
     stream_index, number, is_done = request.stream, request.number, request.status == DONE
     free_request(s, index)

@@ -29,8 +29,12 @@ def service_ns(s: State, op_index: int) -> int:
     op = s.operations[op_index]
     disk = s.disks[op.disk]
     request = s.requests[op.request]
-    word = mix(int(s.streams[request.stream].key), int(request.number))
-    u0, u1 = draw(word, int(2 * op.index)), draw(word, int(2 * op.index + 1))
+    u0 = u1 = 0.0
+    if disk.draws > 0:
+        word = mix(int(s.streams[request.stream].key), int(request.number))
+        u0 = draw(word, int(2 * op.index))
+        if disk.draws > 1:
+            u1 = draw(word, int(2 * op.index + 1))
     if disk.law == HDD:
         object_bytes = s.objects[op.object].size_bytes if op.object >= 0 else 1 << 32
         position = share(op.start_bytes, object_bytes)
@@ -112,7 +116,7 @@ def disk_served(s: State, op_index: int, now_ns: int) -> bool:
     else:
         disk.busy_ns += now_ns
     stream = s.streams[s.requests[op.request].stream]
-    s.moved_bytes[stream.tally, 1 if op.is_write else 0, op.disk] += op.size_bytes
+    s.moved_bytes[(2 * stream.tally + op.is_write) * len(s.disks) + op.disk] += op.size_bytes
     if op.is_write:
         if op.object >= 0:
             component_wrote(s, op_index)
@@ -201,9 +205,26 @@ def take_answer(s: State, op_index: int) -> int:
     return request
 
 
+def fails_at_once(s: State, disk_index: int, is_write: int) -> bool:
+    """Tell whether an operation finds its disk gone as soon as it is sent, no network lying between."""
+    disk = s.disks[disk_index]
+    is_near = disk.latency_ns == 0 and not (is_write and disk.bandwidth > 0.0)
+    return is_near and s.status[disk_index] == OFFLINE
+
+
+def set_channels(s: State, disk_index: int, channels: int, now_ns: int) -> None:
+    """Change how many operations a disk serves at once; what is in service stays in service."""
+    disk = s.disks[disk_index]
+    disk.channels = channels
+    while disk.waiting > 0 and disk.serving < channels:
+        disk.busy_ns -= now_ns
+        start_waiting(s, disk_index, now_ns)
+
+
 def lose_disk(s: State, disk_index: int, now_ns: int) -> None:
     """Put what a disk holds, in the order of service and then of arrival, into the inbox of failures."""
     g = s.g[0]
+    g.inbox_next = g.inbox_count = 0
     disk = s.disks[disk_index]
     disk.outages += 1
     disk.area_ns += (disk.serving + disk.waiting) * now_ns

@@ -19,9 +19,9 @@ ENDED, RAW_DONE, FIRST_NO_SPACE = range(3)
 # Events: what an item of the heap stands for.
 THOUGHT, DISK_SERVED, LINK_SERVED, HOPPED = range(4)
 # What is being worked off.
-IDLE, START, ISSUE_REQUEST, RETRY, RAW_OPERATION = range(5)
+IDLE, START, ISSUE_REQUEST, RETRY, RAW_OPERATION, LOSE_DISK, SET_CHANNELS = range(7)
 # Where an operation goes after a hop, and which link serves it.
-TO_DISK, TO_ANSWER = range(2)
+TO_DISK, TO_ANSWER, ON_ITS_WAY = range(3)
 
 COMPLETION, ISSUE = 2, 3  # classes at one instant, as in `clock`
 ORDER_SHIFT = 56
@@ -41,10 +41,11 @@ def record(*names: str, **others: type) -> np.dtype[Any]:
 
 GLOBALS = record(
     "now_ns", "sequence", "heap_size", "arrival_count", "free_operation", "free_request", "operations_free",
-    "requests_free", "budget", "work", "work_request", "work_stream", "work_left", "leg", "part_open",
-    "part_is_write", "part_object", "part_leg", "part_start", "part_size", "first", "last", "cursor",
-    "decided", "decision_disk", "decision_reason", "asked_object", "asked_leg", "asked_block",
+    "requests_free", "budget", "wake", "room", "closed_loops", "work", "work_request", "work_stream", "work_disk",
+    "work_left", "leg", "part_open", "part_is_write", "part_object", "part_leg", "part_start", "part_size", "first",
+    "last", "cursor", "decided", "decision_disk", "decision_reason", "asked_object", "asked_leg", "asked_block",
     "inbox_next", "inbox_count", "signal_count", "record_count", "keeps_records", "needs_map", "policy",
+    "stale_entry",
     "wanted_stream", "arrives",
     "no_space_ns", "no_space_disk", "no_space_stranded", "asks_when_away",
     "failed_no_space", "failed_offline", "unmaps", "zero_read_blocks", "cached_read_blocks", "first_writes",
@@ -64,7 +65,7 @@ OPERATION = record(
 )  # fmt: skip
 DISK = record(
     "law", "channels", "serving", "waiting", "first", "last", "area_ns", "busy_ns", "finished", "sojourn_sum_ns",
-    "head", "outages", "host", "latency_ns", "is_direct", bandwidth=np.float64, slowdown=np.float64,
+    "head", "outages", "host", "latency_ns", "is_direct", "draws", bandwidth=np.float64, slowdown=np.float64,
 )  # fmt: skip
 LINK = record("serving", "first", "last", latency_ns=np.int64, bandwidth=np.float64)
 OBJECT = record(
@@ -114,9 +115,9 @@ class State(NamedTuple):
     first_byte: Array
     component_row: Array
     failed: Array  # by tally
-    latency_sum_ns: Array  # (tallies, 2)
-    histogram: Array  # (tallies, 2, bins)
-    moved_bytes: Array  # (tallies, 2, disks)
+    latency_sum_ns: Array  # flat: (tally, reads or writes)
+    histogram: Array  # flat: (tally, reads or writes, bin)
+    moved_bytes: Array  # flat: (tally, reads or writes, disk)
     records: Array  # (capacity, 6)
     signals: Array  # (capacity, 3): why, stream, number
     inbox: Array  # operations that a lost disk held

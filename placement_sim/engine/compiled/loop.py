@@ -8,11 +8,9 @@ from placement_sim.engine.compiled.hardware import (
     enter_disk,
     hop,
     link_served,
-    lose_disk,
-    start_waiting,
     take_answer,
 )
-from placement_sim.engine.compiled.heap import drop_first_event, has_room
+from placement_sim.engine.compiled.heap import drop_first_event
 from placement_sim.engine.compiled.layout import (
     BUDGET,
     CHUNK,
@@ -26,6 +24,7 @@ from placement_sim.engine.compiled.layout import (
     KIND_MASK,
     LIMIT,
     LINK_SERVED,
+    ON_ITS_WAY,
     SEQUENCE_MASK,
     SIGNAL,
     THOUGHT,
@@ -39,53 +38,73 @@ from placement_sim.engine.compiled.streams import needs_chunk
 
 def advance(s: State, limit_ns: int) -> int:
     """Process data events before `limit_ns`; give why it stopped, one of the codes of `layout`."""
+    g = s.g[0]
     while True:
-        code = settle(s)
-        if code == GO_ON:
-            code = look_ahead(s, limit_ns)
+        if g.wake or g.room <= 0:
+            code = settle(s)
+            if code != GO_ON:
+                return code
+        code = look_ahead(s, limit_ns)
         if code != GO_ON:
             return code
+        g.room -= 1
         take_event(s)
 
 
 def settle(s: State) -> int:
-    """Work off what is begun and what a lost disk held, with room for one event more."""
+    """Work off what is begun and what a lost disk held; find out for how many events there is room."""
     g = s.g[0]
     while True:
         if g.work != IDLE:
             code = continue_work(s)
             if code != GO_ON:
                 return code
-        if g.record_count + FEW > len(s.records) or g.signal_count + FEW > len(s.signals) or not has_room(s, FEW):
+        g.room = events_that_fit(s)
+        if g.room <= 0:
             return GROW
         if g.inbox_next == g.inbox_count:
-            return GO_ON
+            break
         op_index = s.inbox[g.inbox_next]
         if wants_chunk(s, s.requests[s.operations[op_index].request].stream):
             return CHUNK
         g.inbox_next += 1
         s.queue_requests[s.operations[op_index].disk] -= 1
         operation_failed(s, op_index)
+    if g.signal_count > 0:
+        return SIGNAL
+    if g.budget <= 0:
+        return BUDGET
+    g.wake = 0
+    g.room = min(g.room, g.budget)
+    g.budget -= g.room
+    return GO_ON
+
+
+def events_that_fit(s: State) -> int:
+    """Count the events for which there is room in every pool, each of which takes FEW places at most."""
+    g = s.g[0]
+    pools = min(g.operations_free, g.requests_free, len(s.heap) - g.heap_size - FEW)
+    lists = min(len(s.records) - g.record_count, len(s.signals) - g.signal_count)
+    return min(pools, lists) // FEW
 
 
 def look_ahead(s: State, limit_ns: int) -> int:
     """Tell whether the next event may be taken, or why not."""
     g = s.g[0]
-    if g.signal_count > 0:
-        return SIGNAL
     event_ns = s.heap[0].time_ns if g.heap_size > 0 else FOREVER_NS
     arrival_ns = s.arrivals[0].time_ns if g.arrival_count > 0 else FOREVER_NS
-    if min(event_ns, arrival_ns) >= limit_ns:
-        return LIMIT
-    if g.budget <= 0:
-        return BUDGET
     g.arrives = arrival_ns < event_ns  # at one instant, arrivals are last
     if g.arrives:
+        if arrival_ns >= limit_ns:
+            return LIMIT
         stream = s.streams[s.arrivals[0].event]
         if stream.row + 1 == stream.row_end and not stream.is_final and not stream.stopped:
             g.wanted_stream = s.arrivals[0].event
             return CHUNK
-    elif wants_chunk(s, stream_of(s, s.heap[0].event & KIND_MASK, s.heap[0].event >> KIND_BITS)):
+        return GO_ON
+    if event_ns >= limit_ns:
+        return LIMIT
+    if g.closed_loops and wants_chunk(s, stream_of(s, s.heap[0].event & KIND_MASK, s.heap[0].event >> KIND_BITS)):
         return CHUNK
     return GO_ON
 
@@ -93,7 +112,6 @@ def look_ahead(s: State, limit_ns: int) -> int:
 def take_event(s: State) -> None:
     """Process the next event."""
     g = s.g[0]
-    g.budget -= 1
     if g.arrives:
         g.now_ns = s.arrivals[0].time_ns
         arrive(s)
@@ -126,36 +144,14 @@ def wants_chunk(s: State, stream_index: int) -> bool:
 def operate(s: State, kind: int, op_index: int, now_ns: int) -> None:
     """Take an operation one step on."""
     if kind == DISK_SERVED:
-        if disk_served(s, op_index, now_ns):
-            part_done(s, take_answer(s, op_index))
-        return
-    if kind == LINK_SERVED:
-        is_outbound = link_served(s, op_index, now_ns) & 1
-        stage = TO_ANSWER if is_outbound else TO_DISK
+        stage = TO_ANSWER if disk_served(s, op_index, now_ns) else ON_ITS_WAY
+    elif kind == LINK_SERVED:
+        stage = TO_ANSWER if link_served(s, op_index, now_ns) & 1 else TO_DISK
         if hop(s, op_index, stage, now_ns):
-            return
+            stage = ON_ITS_WAY
     else:
         stage = s.operations[op_index].stage
     if stage == TO_ANSWER:
         part_done(s, take_answer(s, op_index))
-    elif not enter_disk(s, op_index, now_ns):
+    elif stage == TO_DISK and not enter_disk(s, op_index, now_ns):
         operation_failed(s, op_index)
-
-
-def lose(s: State, disk_index: int) -> int:
-    """Fail what a disk holds; `advance` then works off the inbox."""
-    g = s.g[0]
-    g.inbox_next = 0
-    g.inbox_count = 0
-    lose_disk(s, disk_index, g.now_ns)
-    return 0
-
-
-def set_channels(s: State, disk_index: int, channels: int) -> int:
-    """Change how many operations a disk serves at once; what is in service stays in service."""
-    disk = s.disks[disk_index]
-    disk.channels = channels
-    while disk.waiting > 0 and disk.serving < channels:
-        disk.busy_ns -= s.g[0].now_ns
-        start_waiting(s, disk_index, s.g[0].now_ns)
-    return 0

@@ -8,15 +8,16 @@ import numpy as np
 
 from placement_sim.engine.compiled import layout
 from placement_sim.engine.compiled.layout import NONE, State
-from placement_sim.engine.histogram import BIN_COUNT
 from placement_sim.engine.space import Space
 from placement_sim.model.cluster import Cluster
+from placement_sim.model.encoding import DRAWS
 from placement_sim.model.map_store import MapStore
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import stream_key
 
 POOL = 256  # requests, operations and events to begin with
 STREAMS = 16
+LINES = 4096  # of records and of signals: both are emptied when they are full
 LAW_PARAMETERS = 16
 
 
@@ -36,6 +37,7 @@ def make_state(
     g[0].free_operation = g[0].free_request = NONE
     g[0].no_space_ns = NONE
     g[0].needs_map = policy.needs_map
+    g[0].stale_entry = np.iinfo(store.owners.dtype).max - 1
     parameters = [float(value) for value in policy.parameters.values()]
     disk_count = len(cluster.disks)
     state = State(
@@ -75,11 +77,11 @@ def make_state(
         first_byte=store.first_byte,
         component_row=store.component_row,
         failed=np.zeros(0, np.int64),
-        latency_sum_ns=np.zeros((0, 2), np.int64),
-        histogram=np.zeros((0, 2, BIN_COUNT), np.int64),
-        moved_bytes=np.zeros((0, 2, disk_count), np.int64),
-        records=np.zeros((64, 6), np.int64),
-        signals=np.zeros((64, 3), np.int64),
+        latency_sum_ns=np.zeros(0, np.int64),
+        histogram=np.zeros(0, np.int64),
+        moved_bytes=np.zeros(0, np.int64),
+        records=np.zeros((LINES, 6), np.int64),
+        signals=np.zeros((LINES, 3), np.int64),
         inbox=np.zeros(0, np.int64),
         found=np.zeros((64, 4), np.int64),
         candidates=np.zeros(disk_count, np.int64),
@@ -100,6 +102,7 @@ def _disks(cluster: Cluster) -> Any:
         record.law = disk.service.encode()[0]
         record.channels = disk.channels
         record.host = disk.host_index
+        record.draws = DRAWS[disk.service.encode()[0]]
         record.latency_ns = host.latency_ns
         record.bandwidth = host.bandwidth_bytes_per_s
         record.is_direct = host.latency_ns == 0 and host.bandwidth_bytes_per_s == 0

@@ -47,7 +47,7 @@ def clear_written(s: State, leg: int, obj: int, disk: int, block: int) -> None:
 
 def stale_entry(s: State) -> int:
     """Give the entry of a block that is not readable in a leg; the one above it is degraded."""
-    return 254 if s.owners.itemsize == 1 else 65534
+    return s.g[0].stale_entry
 
 
 def write_owner(s: State, obj: int, leg: int, block: int) -> tuple[int, int, int]:

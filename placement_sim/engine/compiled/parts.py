@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from placement_sim.engine.compiled.choice import BAD_CHOICE, choose_component
-from placement_sim.engine.compiled.ends import fail, part_done
+from placement_sim.engine.compiled.ends import fail
 from placement_sim.engine.compiled.hardware import send
 from placement_sim.engine.compiled.heap import (
-    free_operation,
     take_operation,
 )
 from placement_sim.engine.compiled.layout import (
     DECIDE,
+    GO_ON,
     GROW,
     NONE,
     ONE_BLOCK,
@@ -72,7 +72,7 @@ def resolve(s: State) -> int:
             s.found[place, 2] = disk
             s.found[place, 3] = DONE
         g.cursor += 1
-    return 0
+    return GO_ON
 
 
 def emit(s: State) -> None:
@@ -162,7 +162,4 @@ def emit_one(
     op.object, op.leg, op.disk, op.block, op.blocks = obj, leg, disk, block, blocks
     op.start_bytes, op.size_bytes, op.is_write = start, size, is_write
     op.unmaps_seen = s.unmaps[leg] if obj >= 0 else 0
-    if not send(s, op_index, g.now_ns):  # only a raw operation can find its disk gone already
-        fail(s, g.work_request, UNAVAILABLE, disk)
-        free_operation(s, op_index)
-        part_done(s, g.work_request)
+    send(s, op_index, g.now_ns)

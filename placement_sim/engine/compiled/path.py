@@ -14,6 +14,7 @@ from placement_sim.engine.compiled.data_clock import DataClock
 from placement_sim.engine.compiled.layout import NONE, State
 from placement_sim.engine.compiled.make_state import grow_pools, longer, make_state, signed
 from placement_sim.engine.datapath import FIRST_PHASE, GUEST, Ints, Running, Stream
+from placement_sim.engine.histogram import BIN_COUNT
 from placement_sim.engine.placement import Placement
 from placement_sim.engine.source import checked_chunks
 from placement_sim.engine.space import Space
@@ -87,6 +88,7 @@ class CompiledDataPath(Counters):
     def _advance(self, limit_ns: int) -> bool:
         """Let data events before `limit_ns` happen; give True if control processes were told something."""
         while True:
+            self._state.g[0].wake = 1  # whatever was changed here is looked at first
             code = self._kernel.advance(self._handle, limit_ns)
             if code == layout.LIMIT:
                 return False
@@ -149,7 +151,7 @@ class CompiledDataPath(Counters):
         blocks = int(g.last - g.first + 1) if g.part_open else 0
         if blocks > len(state.found):
             state = state._replace(found=longer(state.found, 2 * blocks))
-        wanted = 3 * blocks + 8
+        wanted = 3 * blocks + 8 + (int(g.work_left) if g.work == layout.SET_CHANNELS else 0)
         if g.operations_free < wanted or g.requests_free < wanted or g.heap_size + wanted + 8 > len(state.heap):
             state = grow_pools(state, max(len(state.operations), wanted))
         self._set_state(state)
@@ -163,6 +165,7 @@ class CompiledDataPath(Counters):
         record = self._state.streams[index]
         record.object, record.outstanding, record.host = stream.object_index, stream.outstanding, stream.host_index
         record.key = signed(stream_key(self._seed, stream.name, "service"))
+        self._state.g[0].closed_loops += stream.outstanding > 0
         self._begin(layout.START, index)
         self._state.g[0].work_left = stream.outstanding or 1
         self._work_off()
@@ -247,8 +250,8 @@ class CompiledDataPath(Counters):
         """Change a disk's state; taking it offline fails what it holds."""
         self.space.status[disk] = status
         if status == DISK_OFFLINE:
-            self._state.g[0].now_ns = self.env.now_ns
-            self._kernel.lose(self._handle, disk)
+            self._begin(layout.LOSE_DISK, NONE)
+            self._state.g[0].work_disk = disk
             self._work_off()
 
     def set_slowdown(self, disk: int, factor: float) -> None:
@@ -257,10 +260,10 @@ class CompiledDataPath(Counters):
 
     def set_channels(self, disk: int, channels: int) -> None:
         """Change how many operations a disk serves at once."""
-        while self._state.g[0].heap_size + channels + 8 > len(self._state.heap):
-            self._set_state(grow_pools(self._state, max(channels, len(self._state.operations))))
-        self._state.g[0].now_ns = self.env.now_ns
-        self._kernel.set_channels(self._handle, disk, channels)
+        self._begin(layout.SET_CHANNELS, NONE)
+        g = self._state.g[0]
+        g.work_disk, g.work_left = disk, channels
+        self._work_off()
 
     def add_component(self, disk: int) -> None:
         """Give every object a component on a disk that has joined (A11)."""
@@ -298,6 +301,8 @@ class CompiledDataPath(Counters):
         place = self._tallies.setdefault(key, len(self._tallies))
         state = self._state
         if place >= len(state.failed):
-            names = ("failed", "latency_sum_ns", "histogram", "moved_bytes")
-            self._set_state(state._replace(**{name: longer(getattr(state, name), 2 * place + 1) for name in names}))
+            disks, tallies = len(self.cluster.disks), 2 * place + 1
+            lengths = {"failed": 1, "latency_sum_ns": 2, "histogram": 2 * BIN_COUNT, "moved_bytes": 2 * disks}
+            grown = {name: longer(getattr(state, name), tallies * length) for name, length in lengths.items()}
+            self._set_state(state._replace(**grown))
         return place

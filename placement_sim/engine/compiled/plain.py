@@ -22,9 +22,4 @@ def _wrapping(function: Callable[..., int]) -> Callable[..., int]:
     return called
 
 
-PLAIN_KERNEL = SimpleNamespace(
-    advance=_wrapping(loop.advance),
-    lose=_wrapping(loop.lose),
-    set_channels=_wrapping(loop.set_channels),
-    handle=lambda state: state,
-)
+PLAIN_KERNEL = SimpleNamespace(advance=_wrapping(loop.advance), handle=lambda state: state)

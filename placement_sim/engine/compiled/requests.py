@@ -7,7 +7,7 @@ up again where it stopped: `continue_work`.
 from __future__ import annotations
 
 from placement_sim.engine.compiled.ends import fail, part_done
-from placement_sim.engine.compiled.hardware import enter_disk
+from placement_sim.engine.compiled.hardware import enter_disk, fails_at_once, lose_disk, set_channels
 from placement_sim.engine.compiled.heap import (
     drop_first_arrival,
     free_operation,
@@ -21,13 +21,16 @@ from placement_sim.engine.compiled.layout import (
     FEW,
     FIRST_BLOCK,
     FIRST_LEG,
+    GO_ON,
     GROW,
     IDLE,
     ISSUE_REQUEST,
+    LOSE_DISK,
     NONE,
     ONE_BLOCK,
     RAW_OPERATION,
     RETRY,
+    SET_CHANNELS,
     START,
     State,
 )
@@ -84,7 +87,7 @@ def start_stream(s: State) -> int:
             think(s, g.work_stream)
         g.work_left -= 1
     g.work = IDLE
-    return 0
+    return GO_ON
 
 
 def issue(s: State, index: int) -> None:
@@ -118,6 +121,7 @@ def issue(s: State, index: int) -> None:
             enter_disk(s, op_index, g.now_ns)
             return
     g.work = ISSUE_REQUEST
+    g.wake = 1
     g.work_request = index
     g.leg = NONE
     g.part_open = 0
@@ -130,12 +134,22 @@ def continue_work(s: State) -> int:
         return start_stream(s)
     if g.work == RAW_OPERATION:
         return send_raw(s)
+    if g.work == LOSE_DISK:
+        lose_disk(s, g.work_disk, g.now_ns)
+        g.work = IDLE
+        return GO_ON
+    if g.work == SET_CHANNELS:
+        if not has_room(s, g.work_left):
+            return GROW
+        set_channels(s, g.work_disk, g.work_left, g.now_ns)
+        g.work = IDLE
+        return GO_ON
     while True:
         if g.part_open:
             code = resolve(s)
-            if code == 0 and not has_room(s, 3 * (g.last - g.first + 1) + 4):
+            if code == GO_ON and not has_room(s, 3 * (g.last - g.first + 1) + 4):
                 code = GROW
-            if code != 0:
+            if code != GO_ON:
                 return code
             emit(s)
             g.part_open = 0
@@ -143,7 +157,7 @@ def continue_work(s: State) -> int:
             index = g.work_request
             g.work = IDLE
             part_done(s, index)
-            return 0
+            return GO_ON
 
 
 def next_part(s: State) -> bool:
@@ -187,10 +201,14 @@ def send_raw(s: State) -> int:
     request.issued_ns = g.now_ns
     request.operations, request.waiting_for, request.status = 0, 1, DONE
     g.work_request = index
-    emit_one(s, NONE, FIRST_LEG, g.part_leg, FIRST_BLOCK, ONE_BLOCK, g.part_start, g.part_size, g.part_is_write)
+    disk = g.part_leg
+    if fails_at_once(s, disk, g.part_is_write):
+        fail(s, index, UNAVAILABLE, disk)
+    else:
+        emit_one(s, NONE, FIRST_LEG, disk, FIRST_BLOCK, ONE_BLOCK, g.part_start, g.part_size, g.part_is_write)
     g.work = IDLE
     part_done(s, index)
-    return 0
+    return GO_ON
 
 
 def operation_failed(s: State, op_index: int) -> None:
@@ -198,6 +216,7 @@ def operation_failed(s: State, op_index: int) -> None:
     g = s.g[0]
     op = s.operations[op_index]
     g.work = RETRY
+    g.wake = 1
     g.work_request = op.request
     g.part_open = 0
     if s.streams[s.requests[op.request].stream].is_raw:

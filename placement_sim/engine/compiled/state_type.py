@@ -53,60 +53,104 @@ class StateType(types.Type):
     def field_type(self, name: str) -> Any:
         """Give the Numba type of a field."""
         dtype, dimensions = self.fields[State._fields.index(name)]
-        return Records(dtype) if isinstance(dtype, types.Record) else types.Array(dtype, dimensions, "C")
+        return Vector(dtype) if dimensions == 1 else types.Array(dtype, dimensions, "C")
 
 
-class Records(types.Type):
-    """The type of a one-dimensional array of records that is indexed by non-negative integers only.
+class Vector(types.Type):
+    """The type of a one-dimensional array that is indexed by non-negative integers only.
 
     Numba's own array would look, at every access, whether the index is negative.
     """
 
-    def __init__(self, record: Any) -> None:
-        self.record = record
-        super().__init__(name=f"Records({record})")
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"Vector({dtype})")
 
 
-@register_model(Records)
-class _RecordsModel(models.StructModel):
+@register_model(Vector)
+class _VectorModel(models.StructModel):
     """An address and a length."""
 
-    def __init__(self, manager: Any, kind: Records) -> None:
+    def __init__(self, manager: Any, kind: Vector) -> None:
         super().__init__(manager, kind, [("data", types.voidptr), ("length", types.int64)])
 
 
 @infer_global(operator.getitem)
-class _GetRecord(AbstractTemplate):
+class _GetItem(AbstractTemplate):
     def generic(self, arguments: Any, keywords: Any) -> Any:
-        records, index = arguments
-        if isinstance(records, Records) and isinstance(index, types.Integer):
-            return signature(records.record, records, types.int64)
+        vector, index = arguments
+        if isinstance(vector, Vector) and isinstance(index, types.Integer):
+            return signature(vector.dtype, vector, types.int64)
+        return None
+
+
+@infer_global(operator.setitem)
+class _SetItem(AbstractTemplate):
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        vector, index, _ = arguments
+        if isinstance(vector, Vector) and isinstance(index, types.Integer):
+            return signature(types.none, vector, types.int64, vector.dtype)
         return None
 
 
 @infer_global(len)
-class _CountRecords(AbstractTemplate):
+class _Length(AbstractTemplate):
     def generic(self, arguments: Any, keywords: Any) -> Any:
-        (records,) = arguments
-        return signature(types.int64, records) if isinstance(records, Records) else None
+        (vector,) = arguments
+        return signature(types.int64, vector) if isinstance(vector, Vector) else None
 
 
-@lower_builtin(operator.getitem, Records, types.int64)
-def _get_record(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-    records = create_struct_proxy(sig.args[0])(context, builder, arguments[0])
-    size = ir.IntType(64)(sig.args[0].record.size)
-    place = builder.gep(records.data, [builder.mul(arguments[1], size)])
-    return builder.bitcast(place, context.get_value_type(sig.return_type))
+def _place(context: Any, builder: Any, kind: Vector, vector: Any, index: Any) -> Any:
+    """Give the address of an item."""
+    data = create_struct_proxy(kind)(context, builder, vector).data
+    size = kind.dtype.size if isinstance(kind.dtype, types.Record) else kind.dtype.bitwidth // 8
+    return builder.gep(data, [builder.mul(index, ir.IntType(64)(size))])
 
 
-@lower_builtin(len, Records)
-def _count_records(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+@lower_builtin(operator.getitem, Vector, types.int64)
+def _get_item(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+    kind = sig.args[0]
+    place = _place(context, builder, kind, arguments[0], arguments[1])
+    if isinstance(kind.dtype, types.Record):
+        return builder.bitcast(place, context.get_value_type(kind.dtype))
+    item = builder.bitcast(place, context.get_data_type(kind.dtype).as_pointer())
+    return context.unpack_value(builder, kind.dtype, item)
+
+
+@lower_builtin(operator.setitem, Vector, types.int64, types.Any)
+def _set_item(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+    kind = sig.args[0]
+    place = _place(context, builder, kind, arguments[0], arguments[1])
+    item = builder.bitcast(place, context.get_data_type(kind.dtype).as_pointer())
+    context.pack_value(builder, kind.dtype, arguments[2], item)
+    return context.get_dummy_value()
+
+
+@lower_builtin(len, Vector)
+def _length(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
     return create_struct_proxy(sig.args[0])(context, builder, arguments[0]).length
 
 
-def type_of(state: State) -> StateType:
-    """Give the Numba type of a state."""
-    return StateType(tuple((from_dtype(array.dtype), array.ndim) for array in state))
+@intrinsic
+def array_of(typing_context: Any, vector: Any) -> Any:
+    """Give a vector as Numba's own array, which policies slice and index as they like."""
+    kind = types.Array(vector.dtype, 1, "C")
+
+    def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        value = create_struct_proxy(vector)(context, builder, arguments[0])
+        return _array(context, builder, kind, value.data, [value.length])
+
+    return kind(vector), build
+
+
+def _array(context: Any, builder: Any, kind: Any, address: Any, shape: list[Any]) -> Any:
+    array = make_array(kind)(context, builder)
+    itemsize = ir.IntType(64)(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    strides = [itemsize]
+    for length in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    populate_array(array, builder.bitcast(address, array.data.type), shape, strides, itemsize, meminfo=None)
+    return array._getvalue()
 
 
 @register_model(StateType)
@@ -123,6 +167,11 @@ class _StateAttributes(AttributeTemplate):
         return state.field_type(name) if name in State._fields else None
 
 
+def type_of(state: State) -> StateType:
+    """Give the Numba type of a state."""
+    return StateType(tuple((from_dtype(array.dtype), array.ndim) for array in state))
+
+
 @lower_getattr_generic(StateType)
 def _load_field(context: Any, builder: Any, state: StateType, value: Any, name: str) -> Any:
     """Build the array of a field out of the table."""
@@ -137,20 +186,13 @@ def _load_field(context: Any, builder: Any, state: StateType, value: Any, name: 
         return loaded
 
     kind = state.field_type(name)
-    if isinstance(kind, Records):
-        records = create_struct_proxy(kind)(context, builder)
-        records.data = builder.inttoptr(load(0), ir.IntType(8).as_pointer())
-        records.length = load(1)
-        return records._getvalue()
-    array = make_array(kind)(context, builder)
-    itemsize = word(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
-    shape = [load(1 + axis) for axis in range(kind.ndim)]
-    strides = [itemsize]
-    for length in reversed(shape[1:]):
-        strides.insert(0, builder.mul(strides[0], length))
-    data = builder.inttoptr(load(0), array.data.type)
-    populate_array(array, data, shape, strides, itemsize, meminfo=None)
-    return array._getvalue()
+    address = builder.inttoptr(load(0), ir.IntType(8).as_pointer())
+    if isinstance(kind, Vector):
+        vector = create_struct_proxy(kind)(context, builder)
+        vector.data = address
+        vector.length = load(1)
+        return vector._getvalue()
+    return _array(context, builder, kind, address, [load(1 + axis) for axis in range(kind.ndim)])
 
 
 def state_at(state_type: StateType) -> Any:

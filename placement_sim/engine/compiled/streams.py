@@ -24,6 +24,7 @@ def signal(s: State, why: int, stream: int, number: int) -> None:
     s.signals[g.signal_count, 1] = stream
     s.signals[g.signal_count, 2] = number
     g.signal_count += 1
+    g.wake = 1
 
 
 def needs_chunk(s: State, stream_index: int) -> bool:
