@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from placement_sim.experiments.misfit import MisfitError, construct, near
-from placement_sim.experiments.parts import Bytes, DurationNs, Name, Open, Part, SyntheticSpec, named
+from placement_sim.experiments.parts import Bytes, DurationNs, Name, Open, Part, SyntheticSpec, TraceSpec, named
 from placement_sim.upgrades import ROLLOUTS, STRATEGIES, Rollout, UpgradeStrategy, make_strategy
 from placement_sim.upgrades.failures import Failures, PlannedFailure
 from placement_sim.upgrades.limits import Limits
@@ -42,19 +42,34 @@ class DataDisk(Part):
     size: Annotated[Bytes, Field(gt=0)] = 2 * 2**30
 
 
+def _named_file(value: Any) -> Any:
+    """Let a trace be named by its file alone."""
+    return {"file": value} if isinstance(value, str) else value
+
+
 class TransferSpec(Part):
     """I/O of a step, a closed loop: so many bytes in so many requests, and the time that it takes on instant disks.
 
-    ``requests = 0`` leaves the I/O out; fewer, larger requests of the same bytes run faster.
+    ``requests = 0`` leaves the I/O out; fewer, larger requests of the same bytes run faster. `trace` takes the place
+    of all four: recorded requests, whose times apart are think times.
     """
 
     read: Bytes = 0
     written: Bytes = 0
     requests: int = Field(default=0, ge=0)
     think: DurationNs = 0
+    trace: Annotated[TraceSpec, BeforeValidator(_named_file)] | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it moves anything."""
+        return self.requests > 0 or self.trace is not None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.trace is not None and len(self.model_fields_set) > 1:
+            other = min(self.model_fields_set - {"trace"})
+            raise MisfitError(other, "a trace says that already", "give the trace alone, or no trace")
         if self.requests > self.read + self.written:
             problem = f"{self.requests} requests for {self.read + self.written} bytes"
             raise MisfitError("requests", problem, "give more bytes, or fewer requests")
@@ -146,6 +161,12 @@ class FleetSpec(Part):
     keep_old: DurationNs = 0
     limits: dict[str, Any] = Field(default_factory=dict)
     failures: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def traces(self) -> dict[str, TraceSpec]:
+        """The recorded steps, as ``fleet.boot``."""
+        steps = {"fleet.boot": self.boot, "fleet.start": self.start, "fleet.patch": self.patch}
+        return {name: step.trace for name, step in steps.items() if step.trace is not None}
 
     def make_limits(self) -> Limits:
         """Build the limits of the management server."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from placement_sim.engine.datapath import Stream
 from placement_sim.engine.upgrade_plan import FleetMember, FleetPlan, Transfer
 from placement_sim.experiments.fleet import FleetSpec, TransferSpec
+from placement_sim.experiments.fleet_recorded import read_step
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import StorageObjectSpec
 from placement_sim.model.machine import DATA, OS, SOFTWARE, LinkedClone, Template, VirtualMachine, Vmdk, templates
 from placement_sim.upgrades.steps import UpgradeStrategy
 from placement_sim.workloads.boot import loop_requests, scattered_runs
-from placement_sim.workloads.requests import READ, WRITE
+from placement_sim.workloads.requests import READ, WRITE, Requests
 from placement_sim.workloads.synthetic import synthetic_requests
+from placement_sim.workloads.traces import Trace
 
 COPY_REQUEST_BYTES = 2**20  # assumption: a template's disk is copied in requests of 1 MiB,
 COPY_OUTSTANDING = 8  # eight at a time
@@ -31,7 +33,12 @@ class BuiltFleet:
 
 
 def build_fleet(
-    scenario: Scenario, fleet: FleetSpec, strategy: UpgradeStrategy, seed: int, host_names: list[str]
+    scenario: Scenario,
+    fleet: FleetSpec,
+    strategy: UpgradeStrategy,
+    seed: int,
+    host_names: list[str],
+    traces: Mapping[str, Trace],
 ) -> BuiltFleet:
     """Make the objects and the plan.
 
@@ -39,6 +46,13 @@ def build_fleet(
     ----------
     host_names
         Names of the cluster's hosts, in its order.
+    traces
+        Opened traces by the names of ``traced.recorded``.
+
+    Raises
+    ------
+    InputError
+        A recorded step cannot be read, or does not fit its disk.
     """
     shelf = _Shelf(scenario, fleet)
     pair = templates(strategy.role)
@@ -78,7 +92,7 @@ def build_fleet(
         fleet.make_limits(),
         fleet.make_failures(),
         disk_objects,
-        io=_step_io(fleet, strategy.role, seed),
+        io=_step_io(fleet, strategy, seed, traces),
         template_io=_template_io(fleet, pair) if _any_io(fleet) else None,
         guest=partial(_guest, fleet, tuple(members), seed) if fleet.guest else None,
         lead_in_ns=fleet.lead_in,
@@ -116,14 +130,17 @@ def _disks_of(pair: tuple[Template, Template]) -> list[Vmdk]:
 
 
 def _any_io(fleet: FleetSpec) -> bool:
-    return bool(fleet.boot.requests or fleet.start.requests or fleet.patch.requests or fleet.guest)
+    return bool(fleet.boot.is_any or fleet.start.is_any or fleet.patch.is_any or fleet.guest)
 
 
 # -- transfers ---------------------------------------------------------------------------------
 
 
-def _step_io(fleet: FleetSpec, role: str, seed: int) -> dict[str, Callable[[str], list[Transfer]]]:
-    """Give the I/O of steps by key; a twin boots without a data disk and writes to its own OS object."""
+def _step_io(
+    fleet: FleetSpec, strategy: UpgradeStrategy, seed: int, traces: Mapping[str, Trace]
+) -> dict[str, Callable[[str], list[Transfer]]]:
+    """Give the I/O of the strategy's steps by key; a twin boots without a data disk and writes to its own OS object."""
+    role = strategy.role
     contents = {OS: fleet.os.content, SOFTWARE: fleet.software.content}
     sizes = {OS: fleet.os.size, SOFTWARE: fleet.software.size}
     ways = {
@@ -132,7 +149,24 @@ def _step_io(fleet: FleetSpec, role: str, seed: int) -> dict[str, Callable[[str]
         "start": (fleet.start, (SOFTWARE, contents[SOFTWARE]), (DATA, fleet.data.size)),
         "patch": (fleet.patch, (role, contents[role]), (role, sizes[role])),
     }
-    return {key: partial(_transfers, key, *way, seed) for key, way in ways.items() if way[0].requests}
+    every = (*strategy.steps, *strategy.undo_steps(len(strategy.steps)))
+    used = {step.io for step in every} & {key for key, way in ways.items() if way[0].is_any}
+    made: dict[str, Callable[[str], list[Transfer]]] = {}
+    for key in sorted(used):
+        spec, *places = ways[key]
+        if spec.trace is None:
+            made[key] = partial(_transfers, key, *ways[key], seed)
+        else:
+            recorded = read_step(traces[f"fleet.{key.removesuffix('_twin')}"], spec.trace)
+            kinds = zip((READ, WRITE), places, strict=True)
+            loops = [(disk, recorded.loop(kind, span_bytes)) for kind, (disk, span_bytes) in kinds]
+            made[key] = partial(_recorded_transfers, [(disk, loop) for disk, loop in loops if len(loop)])
+    return made
+
+
+def _recorded_transfers(loops: list[tuple[str, Requests]], machine: str) -> list[Transfer]:
+    """Every machine does the same, so all share the arrays."""
+    return [Transfer(disk, iter((loop,)), 1, int(loop.time_ns.sum())) for disk, loop in loops]
 
 
 def _transfers(

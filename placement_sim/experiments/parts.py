@@ -230,6 +230,12 @@ class TraceSpec(Part):
     device: str | int | None = None
     limit: int | None = Field(default=None, ge=1)
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.end is not None and self.end <= self.start:
+            raise MisfitError("end", "is not after start", "give a later end")
+        return self
+
 
 class Law(Open):
     """A law by name, with its parameters."""

@@ -103,16 +103,17 @@ def simulate_scenario(
     chosen = resolve_policy(scenario, policy)
     cluster = build_cluster(scenario)
     events = tuple(build_changes(scenario, cluster, seed))
+    traces = open_traces(scenario)
     upgrade, way = None, None
     if scenario.fleet is not None:
         way = resolve_strategy(scenario.fleet, strategy)
-        built = build_fleet(scenario, scenario.fleet, way, seed, [host.name for host in cluster.hosts])
+        host_names = [host.name for host in cluster.hosts]
+        built = build_fleet(scenario, scenario.fleet, way, seed, host_names, traces)
         hosts = tuple(replace(host, cache_bytes=scenario.fleet.host_cache) for host in cluster.hosts)
         cluster = replace(cluster, hosts=hosts, objects=(*cluster.objects, *built.objects))
         upgrade = FleetUpgrade(built.plan)
     elif strategy is not None:
         raise InputError("strategy", "the scenario has no fleet to upgrade", "add a [fleet] to it")
-    traces = open_traces(scenario)
     outcome = simulate(
         cluster,
         build_streams(scenario, seed, traces),

@@ -172,11 +172,12 @@ def _check_fleet(scenario: Scenario) -> None:
 
 
 def _check_names(scenario: Scenario) -> None:
+    fleet = scenario.fleet
     groups = {
         "hosts": [host.name for host in scenario.hosts],
         "disks": scenario.disk_names,
         "objects": [thing.name for thing in scenario.objects],
-        "workloads": [workload.name for workload in scenario.workloads],
+        "workloads": [workload.name for workload in scenario.workloads] + list(fleet.traces if fleet else ()),
     }
     for key, names in groups.items():
         for name in names:
@@ -224,7 +225,7 @@ def _check_ends(scenario: Scenario) -> None:
     sizes = {thing.name: thing.size for thing in scenario.objects}
     for i, workload in enumerate(scenario.workloads):
         _check_known(f"workloads[{i}].object", workload.object, sizes)
-        drawn, trace = workload.synthetic, workload.trace
+        drawn = workload.synthetic
         if drawn and drawn.requests is None and scenario.horizon is None:
             key = f"workloads[{i}].synthetic.requests"
             raise MisfitError(key, "the run would never end", "give requests here or a horizon")
@@ -232,7 +233,5 @@ def _check_ends(scenario: Scenario) -> None:
         if largest > sizes[workload.object]:
             problem = f"requests of {largest} bytes exceed the object of {sizes[workload.object]}"
             raise MisfitError(f"workloads[{i}].synthetic.size", problem, "use smaller requests")
-        if trace and trace.end is not None and trace.end <= trace.start:
-            raise MisfitError(f"workloads[{i}].trace.end", "is not after start", "give a later end")
     if scenario.horizon is not None and scenario.warm_up >= scenario.horizon:
         raise MisfitError("warm_up", "is not shorter than the horizon", "shorten it")

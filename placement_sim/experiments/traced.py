@@ -19,18 +19,23 @@ def trace_path(scenario: Scenario, spec: TraceSpec) -> Path:
     return scenario.folder / spec.file
 
 
+def recorded(scenario: Scenario) -> dict[str, TraceSpec]:
+    """Give every trace of a scenario by the name of its workload, or as ``fleet.boot`` by its place in the fleet."""
+    found = {workload.name: workload.trace for workload in scenario.workloads if workload.trace is not None}
+    return found | (scenario.fleet.traces if scenario.fleet else {})
+
+
 def open_traces(scenario: Scenario) -> dict[str, Trace]:
-    """Open the trace of every recorded workload, by the workload's name, so that a bad one fails early."""
+    """Open every trace, by the names of `recorded`, so that a bad one fails early."""
     return {
-        workload.name: open_trace(
-            trace_path(scenario, workload.trace),
-            workload.trace.format,
-            workload.trace.time_unit,
-            on_bad_row=workload.trace.on_bad_row,
-            window_requests=workload.trace.sort_window,
+        name: open_trace(
+            trace_path(scenario, spec),
+            spec.format,
+            spec.time_unit,
+            on_bad_row=spec.on_bad_row,
+            window_requests=spec.sort_window,
         )
-        for workload in scenario.workloads
-        if workload.trace is not None
+        for name, spec in recorded(scenario).items()
     }
 
 

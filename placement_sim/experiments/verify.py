@@ -21,7 +21,7 @@ from placement_sim.experiments.misfit import near
 from placement_sim.experiments.parts import data_folder
 from placement_sim.experiments.run import run
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.experiments.traced import trace_path
+from placement_sim.experiments.traced import recorded, trace_path
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
@@ -133,7 +133,7 @@ def scenario_with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Pa
     """Give the scenario, looking for its traces in the first folder that has the same ones."""
     digests = manifest.get("traces_sha256")
     scenario = Scenario.from_dict(manifest["scenario"], place="manifest")
-    traces = [workload.trace for workload in scenario.workloads if workload.trace]
+    traces = list(recorded(scenario).values())
     other = ""
     for folder in (*folders, data_folder() / "scenarios"):
         scenario = Scenario.from_dict(manifest["scenario"], place="manifest", folder=folder)

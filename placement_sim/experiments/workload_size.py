@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from placement_sim.experiments.parts import WorkloadSpec
+from placement_sim.experiments.parts import TraceSpec, WorkloadSpec
 from placement_sim.experiments.scenario import Scenario
+from placement_sim.experiments.traced import trace_path
 
 NS = 1_000_000_000
 ROW_BYTES, PACKED_ROW_BYTES = 30, 6  # of a trace: typical, and good enough to choose a data path
@@ -35,18 +36,23 @@ def expected_requests(scenario: Scenario) -> int | None:
         total += count
     if scenario.fleet is not None:
         fleet = scenario.fleet
-        total += fleet.machines * (fleet.boot.requests + fleet.start.requests)
+        traces = sum(_of_trace(scenario, trace) or 0 for trace in fleet.traces.values())
+        total += fleet.machines * (fleet.boot.requests + fleet.start.requests + traces)
     return total
+
+
+def _of_trace(scenario: Scenario, trace: TraceSpec) -> int | None:
+    if trace.limit is not None:
+        return trace.limit
+    path = trace_path(scenario, trace)
+    bytes_a_row = PACKED_ROW_BYTES if path.suffix in PACKED else ROW_BYTES
+    return path.stat().st_size // bytes_a_row if path.is_file() else None
 
 
 def _of_workload(scenario: Scenario, workload: WorkloadSpec) -> int | None:
     drawn, trace = workload.synthetic, workload.trace
     if trace is not None:
-        if trace.limit is not None:
-            return trace.limit
-        path = scenario.folder / trace.file
-        bytes_a_row = PACKED_ROW_BYTES if path.suffix in PACKED else ROW_BYTES
-        return path.stat().st_size // bytes_a_row if path.is_file() else None
+        return _of_trace(scenario, trace)
     assert drawn is not None
     if drawn.requests is not None:
         return drawn.requests

@@ -82,7 +82,7 @@ def _stream(
             found = True
             left -= len(chosen)
             part = Requests(*(getattr(chunk, name)[chosen] for name in chunk.__dataclass_fields__))
-            offset, size = _place(trace, part, object_bytes, addresses, span)
+            offset, size = place_requests(trace, part, object_bytes, addresses, span)
             elapsed = _speed(trace, part.time_ns - start_ns, speed_up)
             yield replace(part, time_ns=elapsed, offset_bytes=offset, size_bytes=size)
         if left == 0 or chunk.time_ns[-1] >= end_ns:
@@ -135,9 +135,16 @@ def _speed(trace: Trace, elapsed_ns: Ints, speed_up: float) -> Ints:
     return np.floor(elapsed_ns / speed_up).astype(np.int64)
 
 
-def _place(
+def place_requests(
     trace: Trace, part: Requests, object_bytes: int, addresses: Addresses, span: int | None
 ) -> tuple[Ints, Ints]:
+    """Give offsets and sizes, bytes, as they fit the object; see `trace_requests` for `addresses`.
+
+    Raises
+    ------
+    TraceError
+        A request lies beyond the object, or beyond `span` where that scales.
+    """
     offset, size = part.offset_bytes, part.size_bytes
     if addresses == "as_is":
         beyond = offset > object_bytes - size
