@@ -96,7 +96,7 @@ class Machine:
             progress.acknowledged = self.steps
             return
         progress.unmaps_seen = self.leg.unmaps[0]
-        for disk, reason, _, block, blocks, *_ in self.placement.write_runs(
+        for disk, reason, _, _, block, blocks, *_ in self.placement.write_runs(
             0, 0, writer.first * BLOCK, writer.blocks * BLOCK
         ):
             assert reason == DONE

@@ -5,6 +5,8 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from test_fault_swarm import faulty_worlds
+from test_fault_swarm import run as run_faulty
 from test_swarm import run, worlds
 
 
@@ -31,6 +33,16 @@ def differences(one, other, name="outcome"):
 def test_random_worlds_agree(world):
     outcomes = [run(world, data_path=name) for name in ("reference", "compiled")]
     assert [outcome.data_path for outcome in outcomes] == ["reference", "compiled"]
+    assert differences(*outcomes) == []
+
+
+@settings(
+    max_examples=150, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(faulty_worlds())
+def test_random_worlds_agree_under_faults(world):
+    outcomes = [run_faulty(world, data_path=name) for name in ("reference", "compiled")]
     assert differences(*outcomes) == []
 
 

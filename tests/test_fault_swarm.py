@@ -27,10 +27,10 @@ def faulty_worlds(draw):
     return world
 
 
-def run(world):
+def run(world, **more):
     return simulate(
         world.cluster, streams_of(world), make_policy(world.policy), seed=world.seed, horizon_ns=world.horizon,
-        window_ns=7 * TICK, record_requests=True, control=[FaultControl(world.events)],
+        window_ns=7 * TICK, record_requests=True, control=[FaultControl(world.events)], **more,
     )  # fmt: skip
 
 

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from placement_sim.engine.clock import Clock
-from placement_sim.engine.datapath import DiskEvent, Outcome, Stream
+from placement_sim.engine.datapath import Outcome, Stream
+from placement_sim.engine.faults import FaultControl
 from placement_sim.engine.reference import ReferenceDataPath
 from placement_sim.engine.simulate import simulate
 from placement_sim.errors import InputError, InvariantError, PolicyError
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
+from placement_sim.model.faults import DiskChange
 from placement_sim.model.invariants import check_all
 from placement_sim.model.service import Deterministic
 from placement_sim.policies import make_policy
@@ -122,8 +124,8 @@ def test_a7_overlapping_first_writes_end_on_one_component() -> None:
 
 
 def test_a8_failed_first_write_is_tried_on_another_component() -> None:
-    outcome = go(cluster(), (0, WRITE, 0, BLOCK), policy="most_free", events=[DiskEvent(MS // 2, "disk_offline", 0)])
-    other = go(cluster(), (0, WRITE, 0, BLOCK), policy="most_free", events=[DiskEvent(MS // 2, "disk_offline", 1)])
+    gone = [[FaultControl([DiskChange(MS // 2, "disk_offline", disk)])] for disk in (0, 1)]
+    outcome, other = (go(cluster(), (0, WRITE, 0, BLOCK), policy="most_free", control=control) for control in gone)
     retried = outcome if outcome.counts["retries"] else other
     assert {outcome.counts["retries"], other.counts["retries"]} == {0, 1}
     assert retried.counts["finished"] == 1
@@ -132,7 +134,7 @@ def test_a8_failed_first_write_is_tried_on_another_component() -> None:
 
 
 def test_a8_failed_first_write_without_another_component_leaves_the_block_unallocated() -> None:
-    outcome = go(cluster(1), (0, WRITE, 0, BLOCK), events=[DiskEvent(MS // 2, "disk_offline", 0)])
+    outcome = go(cluster(1), (0, WRITE, 0, BLOCK), control=[FaultControl([DiskChange(MS // 2, "disk_offline", 0)])])
     assert outcome.counts["failed_offline"] == 1
     assert owners(outcome)[0] == -1
     assert int(outcome.used_bytes.sum()) == 0
@@ -172,7 +174,7 @@ def test_a11_an_added_component_takes_new_blocks_and_nothing_moves() -> None:
     spec = StorageObjectSpec("volume", 64 * BLOCK, BLOCK, (0, 1))
     where = Cluster(three.hosts, (*three.disks[:2], added), (spec,))
     writes = [(t, WRITE, t * BLOCK, BLOCK) for t in range(10)]
-    outcome = go(where, *writes, policy="most_free", events=[DiskEvent(6 * MS, "add_disk", 2)])
+    outcome = go(where, *writes, policy="most_free", control=[FaultControl([DiskChange(6 * MS, "add_disk", 2)])])
     assert sorted(owners(outcome)[:6]) == [0, 0, 0, 1, 1, 1]
     assert set(owners(outcome)[6:9]) == {2}
 
@@ -187,10 +189,10 @@ def test_a12_legs_never_share_a_failure_domain() -> None:
 
 
 def test_a12_reads_go_to_the_least_loaded_live_leg() -> None:
-    events = [DiskEvent(4 * MS, "disk_offline", 0)]
+    events = [DiskChange(4 * MS, "disk_offline", 0)]
     outcome = go(cluster(mirrors=2), (0, WRITE, 0, BLOCK), *((5 + t / 100, READ, 0, BLOCK) for t in range(4)))
     assert outcome.read_bytes.tolist() == [2 * BLOCK, 2 * BLOCK]
-    degraded = go(cluster(mirrors=2), (0, WRITE, 0, BLOCK), (5, READ, 0, BLOCK), events=events)
+    degraded = go(cluster(mirrors=2), (0, WRITE, 0, BLOCK), (5, READ, 0, BLOCK), control=[FaultControl(events)])
     assert degraded.read_bytes.tolist() == [0, BLOCK]
 
 
@@ -227,14 +229,14 @@ def test_a15_an_unmap_in_flight_is_ordered_after_the_write() -> None:
 
 def test_a7_a_write_on_its_way_through_an_outage_is_not_lost() -> None:
     """Both first writes are on disk A's way; A goes offline and comes back before the second arrives."""
-    events = [DiskEvent(1_500_000, "disk_offline", disk) for disk in (0,)]
-    events += [DiskEvent(1_800_000, "disk_online", disk) for disk in (0,)]
+    events = [DiskChange(1_500_000, "disk_offline", disk) for disk in (0,)]
+    events += [DiskChange(1_800_000, "disk_online", disk) for disk in (0,)]
     where = cluster(latency_ns=MS, capacity_blocks=1)
-    outcome = go(where, (0, WRITE, 0, BLOCK), (1, WRITE, 0, BLOCK), policy="concat", events=events)
+    outcome = go(where, (0, WRITE, 0, BLOCK), (1, WRITE, 0, BLOCK), policy="concat", control=[FaultControl(events)])
     assert outcome.records is not None
     finished = int((outcome.records.status == 0).sum())
     assert int(outcome.written_blocks.sum()) == (1 if finished else 0)
-    flexible = go(where, (0, WRITE, 0, BLOCK), (1, WRITE, 0, BLOCK), policy="most_free", events=events)
+    flexible = go(where, (0, WRITE, 0, BLOCK), (1, WRITE, 0, BLOCK), policy="most_free", control=[FaultControl(events)])
     assert flexible.counts["finished"] == 2
     assert int(flexible.written_blocks.sum()) == 1
 

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from placement_sim.engine.datapath import DiskEvent, Stream
+from placement_sim.engine.datapath import Stream
+from placement_sim.engine.faults import FaultControl
 from placement_sim.engine.simulate import simulate
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
+from placement_sim.model.faults import DiskChange
 from placement_sim.model.service import Deterministic, Exponential, Ssd
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.workloads.requests import READ, UNMAP, WRITE, Requests
@@ -68,7 +70,7 @@ def worlds(draw):
     events = draw(
         st.lists(
             st.builds(
-                DiskEvent,
+                DiskChange,
                 st.integers(0, 60).map(lambda tick: tick * TICK),
                 st.sampled_from(["disk_offline", "disk_online"]),
                 st.sampled_from(first),
@@ -76,7 +78,7 @@ def worlds(draw):
             max_size=6,
         )
     )
-    events += [DiskEvent(draw(st.integers(0, 60)) * TICK, "add_disk", i) for i in range(disk_count) if i not in first]
+    events += [DiskChange(draw(st.integers(0, 60)) * TICK, "add_disk", i) for i in range(disk_count) if i not in first]
     return SimpleNamespace(
         cluster=Cluster(hosts, disks, objects),
         streams=chunks,
@@ -111,7 +113,7 @@ def run(world, **more):
         streams_of(world),
         make_policy(world.policy),
         seed=world.seed,
-        events=world.events,
+        control=[FaultControl(sorted(world.events))],
         horizon_ns=world.horizon,
         window_ns=7 * TICK,
         record_requests=True,
@@ -183,9 +185,9 @@ def test_any_small_world_holds_together(world):
 def test_the_only_disk_fails_and_nothing_hangs(policy, outstanding, back):
     disk = Disk("d", 0, 1 << 20, Deterministic(5 * TICK * 1e-9))
     rows = [(2, (WRITE, WRITE, READ, UNMAP)[i % 4], 512 * (i % 16), 700) for i in range(100)]
-    events = [DiskEvent(20 * TICK, "disk_offline", 0)]
+    events = [DiskChange(20 * TICK, "disk_offline", 0)]
     if back:
-        events.append(DiskEvent(60 * TICK, "disk_online", 0))
+        events.append(DiskChange(60 * TICK, "disk_online", 0))
     world = SimpleNamespace(
         cluster=Cluster((Host("h", "h", TICK, 4.096e9),), (disk,), (StorageObjectSpec("o", 1 << 14, 512, (0,)),)),
         streams=[(0, 0, rows, outstanding)], events=events, policy=policy, seed=1, horizon=None,

@@ -1,4 +1,4 @@
-"""What goes into a data path and what comes out: streams, control events, the outcome.
+"""What goes into a data path and what comes out: streams, control processes, the outcome.
 
 Every data path takes these, offers `DataPath` to control processes, and gives the same
 `Outcome`, bit for bit.
@@ -127,15 +127,6 @@ class DataPath(Protocol):
 
 
 Control = Callable[[Any], Generator[simpy.Event, Any, None]]
-
-
-@dataclass(frozen=True)
-class DiskEvent:
-    """A scheduled change: ``add_disk``, ``disk_offline`` or ``disk_online`` of one disk."""
-
-    time_ns: int
-    action: str
-    disk_index: int
 
 
 @dataclass(frozen=True)

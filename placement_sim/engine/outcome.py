@@ -37,7 +37,7 @@ def make_outcome(
         The model contradicts itself.
     """
     space, objects = path.space, path.objects
-    counts = path.final_counts()
+    counts = path.final_counts() | path.placement.degraded.counts()
     check_all(objects, [int(size) for size in space.used_bytes], [int(size) for size in space.reserved_bytes],
               counts["in_flight"])  # fmt: skip
     arrays = path.arrays()

@@ -10,22 +10,32 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from placement_sim.engine.degraded import (
+    DONE,
+    LOST,
+    NO_SPACE,
+    NOWHERE,
+    SKIPPED,
+    UNAVAILABLE,
+    Degraded,
+)
 from placement_sim.engine.host_cache import HostCache
 from placement_sim.engine.space import Space, as_list
 from placement_sim.errors import PolicyError
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import ONLINE, Cluster
 from placement_sim.model.map_store import MapStore
-from placement_sim.model.storage_object import Leg, StorageObject
-from placement_sim.policies.interface import FULL, PlacementPolicy, View, Write
+from placement_sim.model.storage_object import StorageObject
+from placement_sim.policies.interface import FULL, OFFLINE, READ_ONLY, PlacementPolicy, View, Write
 from placement_sim.randomness import mix, stream_key
 
-DONE, NO_SPACE, UNAVAILABLE = 0, 1, 2
 Owner = TypeVar("Owner")
-ZEROS, LOST, CACHED = -1, -2, -3  # in place of a disk: nothing is stored, not to be had, in the host's memory
+ZEROS, CACHED = -1, -3  # in place of a disk, beside LOST: nothing is stored, in the host's memory
 
-WriteRun = tuple[int, int, bool, int, int, int, int]  # disk, reason, fresh, block, blocks, start_bytes, size_bytes
-ReadRun = tuple[int, int, int, int, int, int, int]  # object, leg, disk or ZEROS ..., block, blocks, start, size
+WriteOwner = tuple[int, int, bool, int]  # disk, reason (DONE: go), a clone's block was just chosen, a second disk or -1
+ReadOwner = tuple[int, int, int, int]  # object, leg, disk or ZEROS ..., a second disk or -1
+WriteRun = tuple[int, int, bool, int, int, int, int, int]  # WriteOwner, block, blocks, start_bytes, size_bytes
+ReadRun = tuple[int, int, int, int, int, int, int, int]  # ReadOwner, block, blocks, start_bytes, size_bytes
 
 
 class Placement:
@@ -40,6 +50,7 @@ class Placement:
             StorageObject(spec, disk_count, self.store, index) for index, spec in enumerate(cluster.objects)
         ]
         self.cache = HostCache(cluster)
+        self.degraded = Degraded(self.objects, space, self.pick)
         self._policy = policy
         self.needs_map = policy.needs_map
         self._parameters = tuple(policy.parameters.values())
@@ -56,42 +67,65 @@ class Placement:
 
     def write_runs(self, object_index: int, leg_index: int, offset_bytes: int, size_bytes: int) -> list[WriteRun]:
         """Split a write by owner; blocks without one get one, and their space is reserved."""
-        tree = self.objects[object_index]
-        leg = tree.legs[leg_index]
-        block_bytes = tree.spec.block_bytes
-        first = offset_bytes // block_bytes
-        last = (offset_bytes + size_bytes - 1) // block_bytes
-        owners = ((block, self._write_owner(object_index, leg_index, leg, block)) for block in range(first, last + 1))
+        block_bytes = self.objects[object_index].spec.block_bytes
+        end = offset_bytes + size_bytes
+        blocks = range(offset_bytes // block_bytes, (end - 1) // block_bytes + 1)
+        owners = ((block, self.write_owner(object_index, leg_index, block, offset_bytes, end)) for block in blocks)
         return [
             (*owner, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
             for block, blocks, owner in _runs(owners)
         ]
 
-    def _write_owner(self, object_index: int, leg_index: int, leg: Leg, block: int) -> tuple[int, int, bool]:
-        """Give (disk, reason, fresh); reason 0: the write may go there; fresh: a clone's block was just chosen."""
-        owner = leg.parent.entries[block] - 1
-        if owner < 0:
+    def write_owner(self, object_index: int, leg_index: int, block: int, start: int, end: int) -> WriteOwner:
+        """Say where a write of bytes `start` to `end`, as far as they lie in the block, goes."""
+        tree = self.objects[object_index]
+        leg = tree.legs[leg_index]
+        entry = leg.parent.entries[block]
+        owner = (entry if entry < leg.parent.stale else 0) - 1
+        if entry == 0:
             owner = leg.pending[block] - 1
             if owner >= 0 and not leg.written[owner].is_written(block):
                 if self.space.status[owner] != DISK_OFFLINE:
-                    return owner, DONE, False
+                    return owner, DONE, False, NOWHERE
                 # The disk of the first write in flight is gone, and that write about to fail: choose anew.
                 leg.pending[block] = 0
-                self.space.cancel(owner, self.objects[object_index].spec.block_bytes)
+                self.space.cancel(owner, tree.spec.block_bytes)
                 owner = -1
-        if owner >= 0:
-            return owner, DONE if self.space.status[owner] == ONLINE else UNAVAILABLE, False
-        disk, reason = self.choose(object_index, leg_index, block)
-        return disk, reason, reason == DONE and self.objects[object_index].backing >= 0
+            if owner < 0:
+                disk, reason = self.choose(object_index, leg_index, block)
+                return disk, reason, reason == DONE and tree.backing >= 0, NOWHERE
+        if owner >= 0 and self.space.status[owner] == ONLINE:
+            return owner, DONE, False, NOWHERE
+        key = (object_index, leg_index, block)
+        first, last = self.degraded.extent(key)
+        target = self.degraded.write(key, max(start, first), min(end, last))
+        if target is None:
+            return self.write_owner(object_index, leg_index, block, start, end)
+        return target.disk, target.reason, False, target.also
 
     def choose(self, object_index: int, leg_index: int, block: int) -> tuple[int, int]:
-        """Let the policy choose for a first write: hard rules, the choice, the reservation; give (disk, reason)."""
+        """Choose for a first write: the policy's component, or none, because the other legs take it; (disk, reason)."""
         tree = self.objects[object_index]
-        leg = tree.legs[leg_index]
+        disk, reason = self.pick(object_index, leg_index, block)
+        if reason == DONE:
+            tree.legs[leg_index].set_pending(block, disk)
+        elif len(tree.legs) > 1:
+            key = (object_index, leg_index, block)
+            if reason == UNAVAILABLE:
+                reason = self.degraded.first_write(key, self.space.blocked, OFFLINE | READ_ONLY).reason
+            if reason != SKIPPED:
+                self.degraded.forget_unwritten(object_index, block)
+        return disk, reason
+
+    def pick(self, object_index: int, leg_index: int, block: int) -> tuple[int, int]:
+        """Let the policy choose a component without a copy: hard rules, the choice, the reservation; (disk, reason)."""
+        tree = self.objects[object_index]
         spec = tree.spec
         space = self.space
-        taken = self._domains_of_other_legs(tree, leg_index, block) if len(tree.legs) > 1 else set()
-        candidates, blocked = space.candidates(tree.members, spec.block_bytes, taken)
+        taken = self._domains_of_other_legs(tree, object_index, leg_index, block) if len(tree.legs) > 1 else set()
+        is_copied = tree.legs[leg_index].parent.entries[block] != 0
+        held = self.degraded.holders((object_index, leg_index, block)) if is_copied else []
+        candidates, blocked = space.candidates(tree.members, spec.block_bytes, taken, held)
         if not candidates and self._policy.needs_map:
             full = any(blocked[disk] == FULL for disk in tree.members)
             return -1, NO_SPACE if full else UNAVAILABLE
@@ -106,15 +140,16 @@ class Placement:
             full = disk < 0 or bool(blocked[disk] & FULL)
             return disk, NO_SPACE if full else UNAVAILABLE
         space.reserve(disk, spec.block_bytes)
-        leg.set_pending(block, disk)
         return disk, DONE
 
-    def _domains_of_other_legs(self, tree: StorageObject, leg_index: int, block: int) -> set[int]:
+    def _domains_of_other_legs(self, tree: StorageObject, object_index: int, leg_index: int, block: int) -> set[int]:
         taken = set()
         for index, leg in enumerate(tree.legs):
-            owner = leg.holder(block)
-            if index != leg_index and owner >= 0:
-                taken.add(self.space.domain[owner])
+            if index != leg_index:
+                is_special = leg.parent.entries[block] >= leg.parent.stale
+                owner = (leg.parent.entries[block] or leg.pending[block]) - 1
+                disks = self.degraded.holders((object_index, index, block)) if is_special else [owner]
+                taken |= {self.space.domain[disk] for disk in disks if disk >= 0}
         return taken
 
     def component_wrote(
@@ -127,7 +162,7 @@ class Placement:
         pending = leg.pending
         for b in range(block, block + blocks):
             if pending[b] == disk + 1 and not leg.is_overtaken(b, unmaps_seen) and not written.is_written(b):
-                written.mark(b)
+                written.mark(b)  # of a degraded write, too: its record names this disk as the newer (A14)
                 self.space.commit(disk, tree.spec.block_bytes)
 
     def parent_learns(
@@ -137,7 +172,10 @@ class Placement:
         leg = self.objects[object_index].legs[leg_index]
         first_writes = 0
         for b in range(block, block + blocks):
-            if leg.pending[b] == disk + 1 and not leg.is_overtaken(b, unmaps_seen) and leg.written[disk].is_written(b):
+            is_known = leg.parent.entries[b] != 0  # a degraded block: the record says where its bytes are
+            if is_known or leg.pending[b] != disk + 1 or leg.is_overtaken(b, unmaps_seen):
+                continue
+            if leg.written[disk].is_written(b):
                 leg.parent.set_owner(b, disk)
                 leg.pending[b] = 0
                 first_writes += 1
@@ -164,49 +202,79 @@ class Placement:
     # -- reads and unmaps --------------------------------------------------------------------
 
     def read_runs(
-        self, object_index: int, offset_bytes: int, size_bytes: int, turn: int, host_index: int
+        self,
+        object_index: int,
+        offset_bytes: int,
+        size_bytes: int,
+        turn: int,
+        host_index: int,
+        *,
+        is_copy: bool = False,
     ) -> list[ReadRun]:
-        """Split a read by owner, from the least loaded live leg; equal loads take turns."""
+        """Split a read by owner, from the least loaded live leg; equal loads take turns.
+
+        `is_copy`: a clone takes its block along, from wherever the newest copy is.
+        """
         block_bytes = self.objects[object_index].spec.block_bytes
-        first = offset_bytes // block_bytes
-        last = (offset_bytes + size_bytes - 1) // block_bytes
-        owners = ((block, self._read_owner(object_index, block, turn, host_index)) for block in range(first, last + 1))
+        end = offset_bytes + size_bytes
+        blocks = range(offset_bytes // block_bytes, (end - 1) // block_bytes + 1)
+        part = None if is_copy else (offset_bytes, end)
+        owners = ((block, self.read_owner(object_index, block, turn, host_index, part)) for block in blocks)
         return [
             (*owner, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
             for block, blocks, owner in _runs(owners)
         ]
 
-    def _read_owner(self, object_index: int, block: int, turn: int, host_index: int) -> tuple[int, int, int]:
-        """Give (object, leg, disk) of a block; what a clone has not written is its backing's (B2)."""
+    def read_owner(
+        self, object_index: int, block: int, turn: int, host_index: int, part: tuple[int, int] | None
+    ) -> ReadOwner:
+        """Say where a block is read; what a clone has not written is its backing's (B2)."""
         while True:
             tree = self.objects[object_index]
-            leg, disk = self._least_loaded(tree, block, turn)
+            leg, disk, also = self._least_loaded(object_index, tree, block, turn, part)
             if disk != ZEROS:
                 if disk >= 0 and host_index >= 0 and self.cache.holds(host_index, object_index, block):
-                    disk = CACHED
-                return object_index, leg, disk
+                    disk, also = CACHED, NOWHERE
+                return object_index, leg, disk, also
             object_index = tree.backing
             if object_index < 0 or block >= self.objects[object_index].spec.block_count:
-                return 0, 0, ZEROS
+                return 0, 0, ZEROS, NOWHERE
 
-    def _least_loaded(self, tree: StorageObject, block: int, turn: int) -> tuple[int, int]:
+    def _least_loaded(
+        self, object_index: int, tree: StorageObject, block: int, turn: int, part: tuple[int, int] | None
+    ) -> tuple[int, int, int]:
         legs = tree.legs
-        best = (0, ZEROS)
+        best = (0, ZEROS, NOWHERE)
         least = -1
         for step in range(len(legs)):
             leg_index = (turn + step) % len(legs)
             entry = legs[leg_index].parent.entries[block]
-            if entry == legs[leg_index].parent.degraded:
-                entry = legs[leg_index].pending[block]
             if entry == 0:
                 continue
-            disk = entry - 1
-            if entry == legs[leg_index].parent.stale or self.space.status[disk] == DISK_OFFLINE:
+            disk, also = entry - 1, NOWHERE
+            if entry >= legs[leg_index].parent.stale:
+                disk, also = self._read_special(object_index, leg_index, block, part)
+            elif self.space.status[disk] == DISK_OFFLINE:
+                disk = LOST
+            if disk < 0:
                 if least < 0:
-                    best = (0, LOST)
+                    best = (0, LOST, NOWHERE)
             elif least < 0 or self._queue_requests[disk] < least:
-                best, least = (leg_index, disk), self._queue_requests[disk]
+                best, least = (leg_index, disk, also), self._queue_requests[disk]
         return best
+
+    def _read_special(
+        self, object_index: int, leg_index: int, block: int, part: tuple[int, int] | None
+    ) -> tuple[int, int]:
+        leg = self.objects[object_index].legs[leg_index]
+        if leg.parent.entries[block] == leg.parent.stale:
+            return LOST, NOWHERE
+        if part is None:
+            disk = leg.pending[block] - 1
+            return (disk if disk >= 0 and self.space.status[disk] != DISK_OFFLINE else LOST), NOWHERE
+        key = (object_index, leg_index, block)
+        first, last = self.degraded.extent(key)
+        return self.degraded.read(key, max(part[0], first), min(part[1], last))
 
     def unmap(self, object_index: int, offset_bytes: int, size_bytes: int) -> int:
         """Clear whole blocks: the component's bit, then the parent's entry (A15)."""
@@ -216,20 +284,25 @@ class Placement:
         last = tree.spec.block_count if end_bytes >= tree.spec.size_bytes else end_bytes // block_bytes
         cleared = 0
         for block in range(-(-offset_bytes // block_bytes), last):
-            for leg in tree.legs:
-                cleared += self._unmap_block(leg, block, block_bytes)
+            for leg_index in range(len(tree.legs)):
+                cleared += self._unmap_block(object_index, leg_index, block)
         return cleared
 
     def discard(self, object_index: int) -> int:
         """Unmap whatever the object holds."""
         tree = self.objects[object_index]
         cleared = 0
-        for leg in tree.legs:
+        for leg_index, leg in enumerate(tree.legs):
             for block in leg.held_blocks():
-                cleared += self._unmap_block(leg, block, tree.spec.block_bytes)
+                cleared += self._unmap_block(object_index, leg_index, block)
         return cleared
 
-    def _unmap_block(self, leg: Leg, block: int, block_bytes: int) -> bool:
+    def _unmap_block(self, object_index: int, leg_index: int, block: int) -> bool:
+        leg = self.objects[object_index].legs[leg_index]
+        block_bytes = self.objects[object_index].spec.block_bytes
+        if leg.parent.entries[block] >= leg.parent.stale:
+            self.degraded.drop((object_index, leg_index, block))
+            return True
         disk = (leg.parent.entries[block] or leg.pending[block]) - 1
         if disk < 0:
             return False

@@ -13,8 +13,9 @@ import simpy
 
 from placement_sim.engine.clock import Clock
 from placement_sim.engine.datapath import COUNT_NAMES, Ints, NoSpace, Running, Split, Stream
+from placement_sim.engine.degraded import DONE, LOST, NO_SPACE, SKIPPED, UNAVAILABLE
 from placement_sim.engine.hardware import RAW, Hardware, Plain
-from placement_sim.engine.placement import CACHED, DONE, LOST, NO_SPACE, UNAVAILABLE, ZEROS, Placement
+from placement_sim.engine.placement import CACHED, ZEROS, Placement
 from placement_sim.engine.source import ClosedSource, OpenSource, RawSource, Row, Source
 from placement_sim.engine.space import Space
 from placement_sim.engine.station import Operation
@@ -156,13 +157,17 @@ class ReferenceDataPath:
                 self._send_write(request, object_index, leg_index, offset_bytes, size_bytes)
         self._part_done(request, now_ns)
 
-    def _send_read(self, request: Request, object_index: int, offset_bytes: int, size_bytes: int) -> None:
+    def _send_read(
+        self, request: Request, object_index: int, offset_bytes: int, size_bytes: int, *, is_copy: bool = False
+    ) -> None:
         runs = self.placement.read_runs(
-            object_index, offset_bytes, size_bytes, request.number, request.source.host_index
+            object_index, offset_bytes, size_bytes, request.number, request.source.host_index, is_copy=is_copy
         )
-        for owner, leg, disk, block, blocks, start, size in runs:
+        for owner, leg, disk, also, block, blocks, start, size in runs:
             if disk >= 0:
                 self._send_part(request, owner, leg, disk, block, blocks, start, size, False)
+                if also >= 0:
+                    self._send_part(request, owner, leg, also, block, blocks, start, size, False)
             elif disk == ZEROS:
                 self.counts["zero_read_blocks"] += blocks
             elif disk == CACHED:
@@ -173,13 +178,16 @@ class ReferenceDataPath:
 
     def _send_write(self, request: Request, object_index: int, leg: int, offset_bytes: int, size_bytes: int) -> None:
         runs = self.placement.write_runs(object_index, leg, offset_bytes, size_bytes)
-        for disk, reason, fresh, block, blocks, start, size in runs:
+        for disk, reason, fresh, also, block, blocks, start, size in runs:
             if reason:
-                self._fail(request, reason, disk)
+                if reason != SKIPPED:
+                    self._fail(request, reason, disk)
                 continue
             if fresh and self.objects[object_index].backing >= 0:
                 start, size = self._copy_up(request, object_index, leg, block, blocks, start, size)
             self._send_part(request, object_index, leg, disk, block, blocks, start, size, True)
+            if also >= 0:
+                self._send_part(request, object_index, leg, also, block, blocks, start, size, True)
 
     def _copy_up(
         self, request: Request, object_index: int, leg: int, block: int, blocks: int, start: int, size: int
@@ -196,7 +204,7 @@ class ReferenceDataPath:
             copied = min(piece_end, backing_bytes) - piece
             if copied > 0 and leg == 0:
                 self.counts["copied_up_bytes"] += copied
-                self._send_read(request, tree.backing, piece, copied)
+                self._send_read(request, tree.backing, piece, copied, is_copy=True)
         return first, end - first
 
     def _send_part(

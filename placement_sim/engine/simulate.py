@@ -1,4 +1,4 @@
-"""Run one simulation: start the streams, sample the windows, schedule the events, check the end."""
+"""Run one simulation: start the streams, sample the windows, start the control processes, check the end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator, Sequence
 import simpy
 
 from placement_sim.engine.clock import Clock
-from placement_sim.engine.datapath import Control, DataPath, DiskEvent, Ints, Outcome, PathName, Stream
+from placement_sim.engine.datapath import Control, DataPath, Ints, Outcome, PathName, Stream
 from placement_sim.engine.outcome import make_outcome, take_sample
 from placement_sim.engine.select import open_path
-from placement_sim.model.cluster import OFFLINE, ONLINE, Cluster
+from placement_sim.model.cluster import Cluster
 from placement_sim.policies.interface import PlacementPolicy
 
 
@@ -23,7 +23,6 @@ def simulate(
     horizon_ns: int | None = None,
     window_ns: int = 1_000_000_000,
     warm_up_ns: int = 0,
-    events: Sequence[DiskEvent] = (),
     control: Sequence[Control] = (),
     stop_at_no_space: bool = False,
     record_requests: bool = False,
@@ -43,8 +42,8 @@ def simulate(
         End of the run; requests then in flight are counted as such and have no latency.
     window_ns, warm_up_ns
         Sampling interval, and the time after which counting starts.
-    events, control
-        Scheduled changes of disks; control processes, each made by a call with the data path.
+    control
+        Control processes, each made by a call with the data path: faults (`engine.faults`), an upgrade.
     stop_at_no_space
         End the run at the first no-space error.
     record_requests
@@ -75,7 +74,6 @@ def simulate(
     stopped = env.event()
     samples: list[dict[str, Ints | int]] = []
     env.process(_sampler(env, path, warm_up_ns, window_ns, samples))
-    env.process(_disk_events(env, path, sorted(events, key=lambda event: event.time_ns)))
     processes: list[simpy.Event] = [env.process(process(path)) for process in control]
     ends = env.all_of([path.start_stream(stream).ended for stream in streams] + processes)
     end = ends if horizon_ns is None else env.timeout(horizon_ns)
@@ -100,17 +98,3 @@ def _sampler(
     while True:
         yield env.timeout(window_ns)
         samples.append(take_sample(path))
-
-
-def _disk_events(env: Clock, path: DataPath, events: Sequence[DiskEvent]) -> Generator[simpy.Event, None, None]:
-    for event in events:
-        yield env.timeout(event.time_ns - env.now_ns)
-        if event.action == "disk_offline":
-            path.set_status(event.disk_index, OFFLINE)
-        elif event.action == "disk_online":
-            path.set_status(event.disk_index, ONLINE)
-        elif event.action == "add_disk":
-            path.set_status(event.disk_index, ONLINE)
-            path.add_component(event.disk_index)
-        else:
-            raise ValueError(f"unknown action {event.action!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class Space:
         self.weight = [disk.weight for disk in disks]
         domains = list(dict.fromkeys(host.failure_domain for host in cluster.hosts))
         self.domain = [domains.index(cluster.hosts[disk.host_index].failure_domain) for disk in disks]
-        self._blocked = [0] * len(disks)
+        self.blocked = [0] * len(disks)
         if arrays:
             for name in SHARED:
                 setattr(self, name, np.array(getattr(self, name), np.int64))
@@ -67,9 +68,11 @@ class Space:
         self.free_bytes[disk] += size_bytes
         self.used_bytes[disk] -= size_bytes
 
-    def candidates(self, members: list[int], block_bytes: int, taken_domains: set[int]) -> tuple[list[int], list[int]]:
-        """Give (candidates, blocked bits by disk) for one block of an object."""
-        blocked = self._blocked
+    def candidates(
+        self, members: list[int], block_bytes: int, taken_domains: set[int], held: Sequence[int] = ()
+    ) -> tuple[list[int], list[int]]:
+        """Give (candidates, blocked bits by disk) for one block of an object; `held`: its disks of this leg."""
+        blocked = self.blocked
         candidates = []
         for disk in members:
             bits = FULL if self.free_bytes[disk] - block_bytes < self.minimum_bytes[disk] else 0
@@ -77,6 +80,8 @@ class Space:
                 bits |= OFFLINE if self.status[disk] == DISK_OFFLINE else READ_ONLY
             if taken_domains and self.domain[disk] in taken_domains:
                 bits |= DOMAIN
+            if disk in held:
+                bits |= DOMAIN  # one copy more in the same place is worth nothing
             blocked[disk] = bits
             if not bits:
                 candidates.append(disk)

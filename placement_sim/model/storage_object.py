@@ -98,13 +98,6 @@ class Leg:
         self.pending[block] = disk + 1
         self._touch[block >> CHUNK_BITS] = 1
 
-    def holder(self, block: int) -> int:
-        """Give the disk that has or is getting the newest copy of a block, -1 for none."""
-        entry = self.parent.entries[block]
-        if entry == 0 or entry >= self.parent.stale:
-            entry = self.pending[block]
-        return entry - 1
-
     def held_blocks(self) -> list[int]:
         """List the blocks that are allocated or have an in-flight owner, in ascending order."""
         found: list[int] = []

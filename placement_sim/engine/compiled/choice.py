@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from placement_sim.engine.compiled.layout import NONE, Array, State
 from placement_sim.engine.compiled.maps import ASK, holder, reserve
-from placement_sim.engine.placement import DONE, NO_SPACE, UNAVAILABLE
+from placement_sim.engine.degraded import DONE, NO_SPACE, UNAVAILABLE
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import ONLINE
 from placement_sim.policies.interface import DOMAIN, FULL, OFFLINE, READ_ONLY, View, Write
@@ -66,7 +66,7 @@ def choose_component(s: State, obj: int, leg: int, block: int) -> tuple[int, int
         return ASK, DONE
     count = list_candidates(s, obj, leg, block)
     if count == 0 and g.needs_map:
-        return NONE, NO_SPACE if is_any_only_full(s, obj) else UNAVAILABLE
+        return no_component(s, obj, NONE, is_any_only_full(s, obj))
     disk = ask_rule(s, obj, leg - s.objects[obj].first_leg, block, count)
     if disk != NONE and not is_member(s, obj, disk):
         return BAD_CHOICE, disk
@@ -74,9 +74,16 @@ def choose_component(s: State, obj: int, leg: int, block: int) -> tuple[int, int
         return BAD_CHOICE, disk
     if disk < 0 or s.blocked[disk] != 0:
         is_full = disk < 0 or (s.blocked[disk] & FULL) != 0
-        return disk, NO_SPACE if is_full else UNAVAILABLE
+        return no_component(s, obj, disk, is_full)
     reserve(s, obj, leg, disk, block)
     return disk, DONE
+
+
+def no_component(s: State, obj: int, disk: int, is_full: bool) -> tuple[int, int]:
+    """Give the reason why there is no component; of a mirror, Python asks whether the other legs take the write."""
+    if s.objects[obj].legs > 1:
+        return ASK, DONE
+    return disk, NO_SPACE if is_full else UNAVAILABLE
 
 
 def ask_rule(s: State, obj: int, local_leg: int, block: int, count: int) -> int:

@@ -11,8 +11,8 @@ from placement_sim.engine.compiled.layout import (
     State,
 )
 from placement_sim.engine.compiled.streams import end_if_done, signal, think
+from placement_sim.engine.degraded import DONE, NO_SPACE
 from placement_sim.engine.histogram import BIN_COUNT, bin_index
-from placement_sim.engine.placement import DONE, NO_SPACE
 from placement_sim.model.cluster import OFFLINE
 from placement_sim.workloads.requests import UNMAP
 

@@ -43,11 +43,12 @@ GLOBALS = record(
     "now_ns", "sequence", "heap_size", "arrival_count", "free_operation", "free_request", "operations_free",
     "requests_free", "budget", "wake", "room", "closed_loops", "work", "work_request", "work_stream", "work_disk",
     "work_left", "leg", "part_open", "part_is_write", "part_object", "part_leg", "part_start", "part_size", "first",
-    "last", "cursor", "decided", "decision_disk", "decision_reason", "asked_object", "asked_leg", "asked_block",
+    "last", "cursor", "decided", "decision_object", "decision_leg", "decision_disk", "decision_reason",
+    "decision_is_fresh", "decision_also", "asked_object", "asked_leg", "asked_block",
     "inbox_next", "inbox_count", "signal_count", "record_count", "keeps_records", "needs_map", "policy",
     "stale_entry",
     "wanted_stream", "arrives",
-    "no_space_ns", "no_space_disk", "no_space_stranded", "asks_when_away",
+    "no_space_ns", "no_space_disk", "no_space_stranded",
     "failed_no_space", "failed_offline", "unmaps", "zero_read_blocks", "cached_read_blocks", "first_writes",
     "unmapped_blocks", "retries", "split_operations", "copied_up_bytes",
 )  # fmt: skip
@@ -121,7 +122,7 @@ class State(NamedTuple):
     records: Array  # (capacity, 6)
     signals: Array  # (capacity, 3): why, stream, number
     inbox: Array  # operations that a lost disk held
-    found: Array  # (capacity, 4): object, leg, disk, reason or freshness of the blocks of a part
+    found: Array  # (capacity, 5): object, leg, disk, reason or freshness, second disk of the blocks of a part
     candidates: Array
     blocked: Array
     policy_parameters: Array

@@ -83,7 +83,7 @@ def make_state(
         records=np.zeros((LINES, 6), np.int64),
         signals=np.zeros((LINES, 3), np.int64),
         inbox=np.zeros(0, np.int64),
-        found=np.zeros((64, 4), np.int64),
+        found=np.zeros((64, 5), np.int64),
         candidates=np.zeros(disk_count, np.int64),
         blocked=np.zeros(disk_count, np.int64),
         policy_parameters=np.array(parameters or [0.0], np.float64),

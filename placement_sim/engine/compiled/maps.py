@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from placement_sim.engine.compiled.layout import DECIDE, NONE, State
-from placement_sim.engine.placement import CACHED, DONE, LOST, UNAVAILABLE, ZEROS
+from placement_sim.engine.compiled.layout import NONE, State
+from placement_sim.engine.degraded import DONE, LOST
+from placement_sim.engine.placement import CACHED, ZEROS
 from placement_sim.model.allocation import CHUNK_BITS
 from placement_sim.model.cluster import OFFLINE, ONLINE
 
@@ -65,25 +66,35 @@ def write_owner(s: State, obj: int, leg: int, block: int) -> tuple[int, int, int
             give_back(s, obj, leg, owner, block)
             owner = NONE
     if owner < 0:
+        if is_special_elsewhere(s, obj, leg, block):
+            return ASK, DONE, 0
         return NONE, DONE, 1
     if s.status[owner] == ONLINE:
         return owner, DONE, 0
-    if s.g[0].asks_when_away:
-        return ASK, DONE, 0
-    return owner, UNAVAILABLE, 0
+    return ASK, DONE, 0
+
+
+def is_special_elsewhere(s: State, obj: int, leg: int, block: int) -> bool:
+    """Tell whether another leg's entry names no disk."""
+    first = s.objects[obj].first_leg
+    for other in range(first, first + s.objects[obj].legs):
+        if other != leg and owner_entry(s, s.legs[other].first_block + block) >= stale_entry(s):
+            return True
+    return False
 
 
 def holder(s: State, leg: int, block: int) -> int:
-    """Give the disk that has or is getting the newest copy of a block, -1 for none."""
+    """Give the disk that has or is getting a block whose entry is ordinary, -1 for none."""
     place = s.legs[leg].first_block + block
     entry = owner_entry(s, place)
-    if entry == 0 or entry >= stale_entry(s):
-        entry = pending_entry(s, place)
-    return entry - 1
+    return (entry if entry > 0 else pending_entry(s, place)) - 1
 
 
-def least_loaded(s: State, obj: int, block: int, turn: int) -> tuple[int, int]:
-    """Give (leg of the object, disk or ZEROS or LOST) for a read; equal loads take turns."""
+def least_loaded(s: State, obj: int, block: int, turn: int, is_copy: bool) -> tuple[int, int]:
+    """Give (leg of the object, disk or ZEROS or LOST) for a read; equal loads take turns; ASK: Python decides.
+
+    `is_copy`: a clone takes its block along, from wherever the newest copy is.
+    """
     legs = s.objects[obj].legs
     first_leg = s.objects[obj].first_leg
     best_leg, best, least = 0, ZEROS, -1
@@ -93,7 +104,11 @@ def least_loaded(s: State, obj: int, block: int, turn: int) -> tuple[int, int]:
         entry = owner_entry(s, place)
         stale = stale_entry(s)
         if entry == stale + 1:
+            if not is_copy:
+                return 0, ASK
             entry = pending_entry(s, place)
+            if entry == 0:
+                entry = stale
         if entry == 0:
             continue
         disk = entry - 1
@@ -105,10 +120,10 @@ def least_loaded(s: State, obj: int, block: int, turn: int) -> tuple[int, int]:
     return best_leg, best
 
 
-def read_owner(s: State, obj: int, block: int, turn: int, host: int) -> tuple[int, int, int]:
+def read_owner(s: State, obj: int, block: int, turn: int, host: int, is_copy: bool) -> tuple[int, int, int]:
     """Give (object, leg, disk) of a block; what a clone has not written is its backing's (B2)."""
     while True:
-        leg, disk = least_loaded(s, obj, block, turn)
+        leg, disk = least_loaded(s, obj, block, turn, is_copy)
         if disk != ZEROS:
             if disk >= 0 and host >= 0 and is_cached(s, host, obj, block):
                 disk = CACHED
@@ -167,8 +182,10 @@ def parent_learns(s: State, op_index: int) -> None:
     """Change the parent's map, upon completion only (A6)."""
     op = s.operations[op_index]
     for block in range(op.block, op.block + op.blocks):
+        place = s.legs[op.leg].first_block + block
+        if owner_entry(s, place) != 0:  # a degraded block: its record says where its bytes are
+            continue
         if is_in_flight(s, op.leg, op.disk, block, op.unmaps_seen) and is_written(s, op.leg, op.object, op.disk, block):
-            place = s.legs[op.leg].first_block + block
             s.owners[place] = op.disk + 1
             s.metadata_writes[op.leg] += 1
             s.pending[place] = 0
@@ -205,6 +222,16 @@ def give_back(s: State, obj: int, leg: int, disk: int, block: int) -> None:
     s.pending[s.legs[leg].first_block + block] = 0
 
 
+def is_unmap_special(s: State, obj: int, offset_bytes: int, size_bytes: int) -> bool:
+    """Tell whether a range has a block whose entry names no disk: Python unmaps it."""
+    tree = s.objects[obj]
+    for block in range(offset_bytes // tree.block_bytes, (offset_bytes + size_bytes - 1) // tree.block_bytes + 1):
+        for leg in range(tree.first_leg, tree.first_leg + tree.legs):
+            if owner_entry(s, s.legs[leg].first_block + block) >= stale_entry(s):
+                return True
+    return False
+
+
 def unmap(s: State, obj: int, offset_bytes: int, size_bytes: int) -> int:
     """Clear whole blocks: the component's bit, then the parent's entry (A15)."""
     tree = s.objects[obj]
@@ -215,8 +242,6 @@ def unmap(s: State, obj: int, offset_bytes: int, size_bytes: int) -> int:
         for leg in range(tree.first_leg, tree.first_leg + tree.legs):
             place = s.legs[leg].first_block + block
             entry = owner_entry(s, place)
-            if entry >= stale_entry(s):
-                return DECIDE - 1000  # not reached: such a block makes the run take the reference path
             disk = (entry if entry > 0 else pending_entry(s, place)) - 1
             if disk < 0:
                 continue

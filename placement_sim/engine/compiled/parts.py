@@ -21,7 +21,8 @@ from placement_sim.engine.compiled.maps import (
     read_owner,
     write_owner,
 )
-from placement_sim.engine.placement import CACHED, DONE, UNAVAILABLE, ZEROS
+from placement_sim.engine.degraded import DONE, SKIPPED, UNAVAILABLE
+from placement_sim.engine.placement import CACHED, ZEROS
 from placement_sim.workloads.requests import READ, WRITE
 
 
@@ -44,35 +45,45 @@ def resolve(s: State) -> int:
     g = s.g[0]
     if g.last - g.first >= len(s.found):
         return GROW
-    request = s.requests[g.work_request]
-    host = s.streams[request.stream].host
     while g.cursor <= g.last:
         place = g.cursor - g.first
-        if g.part_is_write:
-            disk, reason, chooses = write_owner(s, g.part_object, g.part_leg, g.cursor)
-            if g.decided:
-                g.decided = 0
-                disk, reason = g.decision_disk, g.decision_reason
-                chooses = 1
-            elif chooses:
-                disk, reason = choose_component(s, g.part_object, g.part_leg, g.cursor)
-            if disk == ASK or disk == BAD_CHOICE:
+        if not g.decided:
+            if g.part_is_write:
+                find_write_owner(s)
+            else:
+                find_read_owner(s)
+            if g.decision_disk == ASK or g.decision_disk == BAD_CHOICE:
                 g.asked_object, g.asked_leg, g.asked_block = g.part_object, g.part_leg, g.cursor
-                g.decision_disk, g.decision_reason = disk, reason
                 return DECIDE
-            s.found[place, 0] = g.part_object
-            s.found[place, 1] = g.part_leg
-            s.found[place, 2] = disk
-            is_fresh = chooses == 1 and reason == DONE and s.objects[g.part_object].backing >= 0
-            s.found[place, 3] = -1 if is_fresh else reason
-        else:
-            obj, leg, disk = read_owner(s, g.part_object, g.cursor, request.number, host)
-            s.found[place, 0] = obj
-            s.found[place, 1] = s.objects[obj].first_leg + leg
-            s.found[place, 2] = disk
-            s.found[place, 3] = DONE
+        g.decided = 0
+        s.found[place, 0] = g.decision_object
+        s.found[place, 1] = g.decision_leg
+        s.found[place, 2] = g.decision_disk
+        s.found[place, 3] = -1 if g.decision_is_fresh else g.decision_reason
+        s.found[place, 4] = g.decision_also
         g.cursor += 1
     return GO_ON
+
+
+def find_write_owner(s: State) -> None:
+    """Decide where a write of the block at the cursor goes."""
+    g = s.g[0]
+    disk, reason, chooses = write_owner(s, g.part_object, g.part_leg, g.cursor)
+    if chooses:
+        disk, reason = choose_component(s, g.part_object, g.part_leg, g.cursor)
+    g.decision_object, g.decision_leg, g.decision_also = g.part_object, g.part_leg, NONE
+    g.decision_disk, g.decision_reason = disk, reason
+    g.decision_is_fresh = chooses == 1 and reason == DONE and s.objects[g.part_object].backing >= 0
+
+
+def find_read_owner(s: State) -> None:
+    """Decide where the block at the cursor is read."""
+    g = s.g[0]
+    request = s.requests[g.work_request]
+    host = s.streams[request.stream].host
+    obj, leg, disk = read_owner(s, g.part_object, g.cursor, request.number, host, False)
+    g.decision_object, g.decision_leg, g.decision_also = obj, s.objects[obj].first_leg + leg, NONE
+    g.decision_disk, g.decision_reason, g.decision_is_fresh = disk, DONE, 0
 
 
 def emit(s: State) -> None:
@@ -89,20 +100,26 @@ def emit(s: State) -> None:
         start_bytes = max(g.part_start, block * block_bytes)
         end_bytes = min(g.part_start + g.part_size, (g.first + end) * block_bytes)
         obj, leg, disk, reason = s.found[place, 0], s.found[place, 1], s.found[place, 2], s.found[place, 3]
+        also = s.found[place, 4]
         if not g.part_is_write:
             emit_read(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes)
+            if also >= 0:
+                emit_read(s, obj, leg, also, block, end - place, start_bytes, end_bytes - start_bytes)
         elif reason > 0:
-            fail(s, g.work_request, reason, disk)
+            if reason != SKIPPED:
+                fail(s, g.work_request, reason, disk)
         else:
             if reason < 0:
                 start_bytes, end_bytes = copy_up(s, obj, leg, block, end - place, start_bytes, end_bytes)
             emit_one(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes, WRITE)
+            if also >= 0:
+                emit_one(s, obj, leg, also, block, end - place, start_bytes, end_bytes - start_bytes, WRITE)
         place = end
 
 
 def is_same_owner(s: State, one: int, other: int) -> bool:
     """Tell whether two blocks of the part belong to one run."""
-    for column in range(4):
+    for column in range(5):
         if s.found[one, column] != s.found[other, column]:
             return False
     return True
@@ -142,7 +159,7 @@ def read_piece(s: State, obj: int, start_bytes: int, size_bytes: int) -> None:
     """Read a range that lies within one block."""
     request = s.requests[s.g[0].work_request]
     block = start_bytes // s.objects[obj].block_bytes
-    owner, leg, disk = read_owner(s, obj, block, request.number, s.streams[request.stream].host)
+    owner, leg, disk = read_owner(s, obj, block, request.number, s.streams[request.stream].host, True)
     emit_read(s, owner, s.objects[owner].first_leg + leg, disk, block, ONE_BLOCK, start_bytes, size_bytes)
 
 

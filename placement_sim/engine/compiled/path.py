@@ -129,12 +129,29 @@ class CompiledDataPath(Counters):
                 self._on_no_space()
 
     def _decide(self) -> None:
-        """Let Python choose a component: a policy in plain Python, or an owner that is away."""
+        """Let Python decide: a policy in plain Python, an owner that is away, a block with a record."""
         g = self._state.g[0]
         object_index, block = int(g.asked_object), int(g.asked_block)
-        leg_index = int(g.asked_leg - self._state.objects[object_index].first_leg)
         self.env.set_now(int(g.now_ns))
-        g.decision_disk, g.decision_reason = self.placement.choose(object_index, leg_index, block)
+        request = self._state.requests[g.work_request]
+        if block == NONE:
+            cleared = self.placement.unmap(object_index, int(request.start_bytes), int(request.size_bytes))
+            g.unmapped_blocks += cleared
+            g.leg = 0
+            return
+        first_leg = self._state.objects["first_leg"]
+        start, end = int(g.part_start), int(g.part_start + g.part_size)
+        if g.part_is_write:
+            leg_index = int(g.asked_leg - first_leg[object_index])
+            owner = self.placement.write_owner(object_index, leg_index, block, start, end)
+            g.decision_disk, g.decision_reason, g.decision_is_fresh, g.decision_also = owner
+            g.decision_object, g.decision_leg = object_index, g.asked_leg
+        else:
+            host = int(self._state.streams[request.stream].host)
+            read = self.placement.read_owner(object_index, block, int(request.number), host, (start, end))
+            g.decision_object, g.decision_leg, g.decision_disk, g.decision_also = read
+            g.decision_leg += first_leg[read[0]]
+            g.decision_reason, g.decision_is_fresh = 0, 0
         g.decided = 1
 
     def _grow(self) -> None:
@@ -151,7 +168,7 @@ class CompiledDataPath(Counters):
         blocks = int(g.last - g.first + 1) if g.part_open else 0
         if blocks > len(state.found):
             state = state._replace(found=longer(state.found, 2 * blocks))
-        wanted = 3 * blocks + 8 + (int(g.work_left) if g.work == layout.SET_CHANNELS else 0)
+        wanted = 4 * blocks + 8 + (int(g.work_left) if g.work == layout.SET_CHANNELS else 0)
         if g.operations_free < wanted or g.requests_free < wanted or g.heap_size + wanted + 8 > len(state.heap):
             state = grow_pools(state, max(len(state.operations), wanted))
         self._set_state(state)

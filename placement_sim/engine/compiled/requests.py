@@ -18,6 +18,7 @@ from placement_sim.engine.compiled.heap import (
 )
 from placement_sim.engine.compiled.layout import (
     CHUNK,
+    DECIDE,
     FEW,
     FIRST_BLOCK,
     FIRST_LEG,
@@ -36,13 +37,14 @@ from placement_sim.engine.compiled.layout import (
 )
 from placement_sim.engine.compiled.maps import (
     first_write_failed,
+    is_unmap_special,
     owner_entry,
     stale_entry,
     unmap,
 )
 from placement_sim.engine.compiled.parts import emit, emit_one, open_part, resolve
 from placement_sim.engine.compiled.streams import await_arrival, needs_chunk, new_request, think
-from placement_sim.engine.placement import DONE, UNAVAILABLE
+from placement_sim.engine.degraded import DONE, UNAVAILABLE
 from placement_sim.model.cluster import ONLINE
 from placement_sim.workloads.requests import READ, UNMAP, WRITE
 
@@ -147,17 +149,32 @@ def continue_work(s: State) -> int:
     while True:
         if g.part_open:
             code = resolve(s)
-            if code == GO_ON and not has_room(s, 3 * (g.last - g.first + 1) + 4):
+            if code == GO_ON and not has_room(s, 4 * (g.last - g.first + 1) + 4):
                 code = GROW
             if code != GO_ON:
                 return code
             emit(s)
             g.part_open = 0
+        if asks_to_unmap(s):
+            return DECIDE
         if not next_part(s):
             index = g.work_request
             g.work = IDLE
             part_done(s, index)
             return GO_ON
+
+
+def asks_to_unmap(s: State) -> bool:
+    """Tell whether Python must do the unmap that comes next, and ask for it; it takes the request a leg further."""
+    g = s.g[0]
+    request = s.requests[g.work_request]
+    if g.work != ISSUE_REQUEST or request.kind != UNMAP or g.leg != NONE:
+        return False
+    obj = s.streams[request.stream].object
+    if not is_unmap_special(s, obj, request.start_bytes, request.size_bytes):
+        return False
+    g.asked_object, g.asked_block = obj, NONE
+    return True
 
 
 def next_part(s: State) -> bool:

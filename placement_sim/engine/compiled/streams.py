@@ -14,7 +14,7 @@ from placement_sim.engine.compiled.layout import (
     THOUGHT,
     State,
 )
-from placement_sim.engine.placement import DONE
+from placement_sim.engine.degraded import DONE
 
 
 def signal(s: State, why: int, stream: int, number: int) -> None:
