@@ -52,6 +52,7 @@ class Placement:
         self.cache = HostCache(cluster)
         self.degraded = Degraded(self.objects, space, self.pick)
         self._policy = policy
+        self._choose = getattr(policy.choose, "py_func", policy.choose)  # Numba takes no lists and no 64-bit words
         self.needs_map = policy.needs_map
         self._parameters = tuple(policy.parameters.values())
         self._state: Any = [0] * policy.state_size(disk_count)
@@ -134,8 +135,8 @@ class Placement:
         free_bytes, capacity_bytes, weight = space.seen()
         queue_requests = as_list(self._queue_requests)
         view = View(tree.members, candidates, blocked, free_bytes, capacity_bytes, queue_requests, weight)
-        disk = self._policy.choose(write, view, self._parameters, self._state)
-        check_choice(self._policy, disk, tree.members, blocked, block)
+        disk = self._choose(write, view, self._parameters, self._state)
+        check_choice(self._policy, disk, tree.members, blocked, write)
         if disk < 0 or blocked[disk]:
             full = disk < 0 or bool(blocked[disk] & FULL)
             return disk, NO_SPACE if full else UNAVAILABLE
@@ -318,14 +319,22 @@ class Placement:
         return True
 
 
-def check_choice(policy: PlacementPolicy, disk: int, members: list[int], blocked: list[int], block: int) -> None:
+def check_choice(policy: PlacementPolicy, disk: int, members: list[int], blocked: list[int], write: Write) -> None:
     """Refuse a choice that a policy may not make."""
+    if disk == -1 and not policy.needs_map:
+        return
+    what = f"block {write.block} of object {write.object_index}, leg {write.leg}"
     if disk != -1 and disk not in members:
-        raise PolicyError(f"policy {policy.name} chose {disk!r} for block {block}: not one of the disks {members}")
-    if disk == -1 and policy.needs_map:
-        raise PolicyError(f"policy {policy.name} chose no disk for block {block} although some may take it")
-    if disk >= 0 and policy.needs_map and blocked[disk]:
-        raise PolicyError(f"policy {policy.name} chose disk {disk} for block {block}, which is not a candidate")
+        raise PolicyError(f"policy {policy.name} chose {disk!r} for {what}: not one of the disks {members}")
+    if policy.needs_map and (disk == -1 or blocked[disk]):
+        may = [member for member in members if not blocked[member]]
+        chosen = "no disk" if disk == -1 else f"disk {disk}"
+        raise PolicyError(f"policy {policy.name} chose {chosen} for {what}, which is not one of the candidates {may}")
+
+
+def naming_request(error: PolicyError, stream: str, number: int) -> PolicyError:
+    """Give an error of a policy that says which request the policy was asked for."""
+    return PolicyError(f"workload {stream}: request {number}: {error}")
 
 
 def _runs(owners: Iterator[tuple[int, Owner]]) -> Iterator[tuple[int, int, Owner]]:

@@ -15,11 +15,12 @@ from placement_sim.engine.clock import Clock
 from placement_sim.engine.datapath import COUNT_NAMES, Ints, NoSpace, Running, Split, Stream
 from placement_sim.engine.degraded import DONE, LOST, NO_SPACE, SKIPPED, UNAVAILABLE
 from placement_sim.engine.hardware import RAW, Hardware, Plain
-from placement_sim.engine.placement import CACHED, ZEROS, Placement
+from placement_sim.engine.placement import CACHED, ZEROS, Placement, naming_request
 from placement_sim.engine.source import ClosedSource, OpenSource, RawSource, Row, Source
 from placement_sim.engine.space import Space
 from placement_sim.engine.station import Operation
 from placement_sim.engine.tally import Ledger
+from placement_sim.errors import PolicyError
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import ONLINE, Cluster
 from placement_sim.model.storage_object import StorageObject
@@ -177,7 +178,10 @@ class ReferenceDataPath:
                 self._fail(request, UNAVAILABLE, -1)
 
     def _send_write(self, request: Request, object_index: int, leg: int, offset_bytes: int, size_bytes: int) -> None:
-        runs = self.placement.write_runs(object_index, leg, offset_bytes, size_bytes)
+        try:
+            runs = self.placement.write_runs(object_index, leg, offset_bytes, size_bytes)
+        except PolicyError as error:
+            raise naming_request(error, request.source.name, request.number) from None
         for disk, reason, fresh, also, block, blocks, start, size in runs:
             if reason:
                 if reason != SKIPPED:

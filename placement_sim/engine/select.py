@@ -13,6 +13,12 @@ from placement_sim.engine.reference import ReferenceDataPath
 from placement_sim.model.cluster import Cluster
 from placement_sim.policies.interface import PlacementPolicy
 
+
+class NumbaFailsError(Exception):
+    """Numba is missing or broken, or cannot compile the loop."""
+
+
+CALLED_BACK = -1
 WORTH_COMPILING_REQUESTS = 300_000  # below, the reference is done before compiled code is loaded
 
 
@@ -41,7 +47,7 @@ def open_path(
     if wanted == "compiled":
         try:
             return "compiled", _compiled(cluster, policy, seed, record_requests, on_no_space, progress)
-        except ImportError as error:  # Numba is missing or broken: the same results, later
+        except NumbaFailsError as error:  # the same results, later
             warnings.warn(
                 f"the reference data path is used, because Numba fails: {error}", RuntimeWarning, stacklevel=3
             )
@@ -65,14 +71,34 @@ def _compiled(
         if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
             from placement_sim.engine.compiled.plain import PLAIN_KERNEL
 
-            return PLAIN_KERNEL, -1
-        from placement_sim.engine.compiled import build, state_type
+            return PLAIN_KERNEL, CALLED_BACK
+        try:
+            from placement_sim.engine.compiled import build, state_type
 
-        kind = state_type.type_of(state)
-        is_compiled = build.is_compiled(policy.choose) or build.is_known(policy.choose)
-        return build.kernel(kind), build.rule(kind, policy.choose).address if is_compiled else -1
+            kind = state_type.type_of(state)
+            kernel = build.kernel(kind)
+        except Exception as error:  # a broken installation raises whatever it likes
+            raise NumbaFailsError(f"{type(error).__name__}: {error}") from error
+        return kernel, _policy_address(kind, policy)
 
     return CompiledDataPath(
         DataClock(), cluster, policy, seed, kernel_for,
         record_requests=record_requests, on_no_space=on_no_space, progress=progress,
     )  # fmt: skip
+
+
+def _policy_address(kind: Any, policy: PlacementPolicy) -> int:
+    from numba.core.errors import NumbaError
+
+    from placement_sim.engine.compiled import build
+
+    if build.is_known(policy.choose):
+        return int(build.rule(kind, policy.choose).address)
+    if not build.is_compiled(policy.choose):
+        return CALLED_BACK
+    try:
+        return int(build.rule(kind, policy.choose).address)
+    except NumbaError as error:
+        first_line = str(error).strip().partition("\n")[0]
+        warnings.warn(f"policy {policy.name} runs as plain Python: {first_line}", RuntimeWarning, stacklevel=3)
+        return CALLED_BACK

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from filelock import FileLock
 
 from placement_sim.engine.compiled import choice, loop
 from placement_sim.engine.compiled.layout import State
@@ -46,6 +47,7 @@ HOT = {
     "take_operation", "take_request",
 }  # fmt: skip
 PACKAGE = "placement_sim"
+NOTE = "placement_sim: compiling the fast data path, some 5 to 10 seconds, once for this version of the model"
 SOURCES = ("randomness.py", "engine", "model", "policies", "workloads/requests.py")
 
 
@@ -121,7 +123,7 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], **options: A
             own[name] = overlay(value, replaced)
         elif type(value) is int and function.__module__.startswith(f"{PACKAGE}.engine.compiled"):
             own[name] = np.int64(value)  # a plain int is a type of its own to Numba, and a compilation more
-    copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__)
+    copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__
     hot = {"forceinline": True} if function.__name__ in HOT else {}
@@ -178,7 +180,11 @@ def kernel(state_type: StateType) -> Kernel:
     replaced = _native()
     replaced[choice.ask_rule] = _rule_caller()
     inner = {"advance": overlay(loop.advance, replaced), "state": state_at(state_type)}
-    with _cache_in(cache_folder() / state_type.digest):
+    folder = cache_folder() / state_type.digest
+    folder.mkdir(exist_ok=True)
+    with _cache_in(folder), FileLock(folder / "lock"):  # one process compiles, the others wait and load
+        if not any(folder.rglob("*_advance*.nbi")):
+            print(NOTE, file=sys.stderr, flush=True)
         advance = numba.njit(word(table, word), cache=True, **OPTIONS)(_with_globals(_advance, **inner))
     return Kernel(advance, address_table)
 
@@ -205,9 +211,10 @@ def rule(state_type: StateType, choose: Any) -> Any:
     word = numba.int64
     replaced = _native()
     is_own = not is_compiled(choose)
-    replaced[choice.choose] = overlay(choose, replaced) if is_own else choose
+    replaced[choice.choose] = overlay(choose if is_own else choose.py_func, replaced)  # so that it may call `draw`
     replaced[choice.array_of] = array_of
-    inner = {"answer": overlay(choice.answer, replaced), "state": state_from(state_type)}
+    inner = {"answer": overlay(choice.answer if is_own else choice.guarded_answer, replaced)}
+    inner["state"] = state_from(state_type)
     body = _with_globals(_rule, **inner)
     body.__qualname__ = body.__name__ = f"rule_{choose.__name__}"
     with _cache_in(cache_folder() / state_type.digest):

@@ -11,6 +11,7 @@ from placement_sim.policies.interface import DOMAIN, FULL, OFFLINE, READ_ONLY, V
 from placement_sim.randomness import mix
 
 BAD_CHOICE = -8
+RAISED = -7  # in place of a disk: a user's compiled policy has raised an error, which machine code cannot hand on
 
 
 def why_not(s: State, obj: int, leg: int, block: int, disk: int) -> int:
@@ -112,6 +113,14 @@ def answer(s: State, obj: int, local_leg: int, block: int, count: int) -> int:
 def array_of(vector: Array) -> Array:
     """Give a field as an array that policies may slice: `build` has something to do here, Python has not."""
     return vector
+
+
+def guarded_answer(s: State, obj: int, local_leg: int, block: int, count: int) -> int:
+    """Give the answer of a user's policy, RAISED where it raises: Python then asks it again and sees the error."""
+    try:
+        return answer(s, obj, local_leg, block, count)
+    except Exception:
+        return RAISED
 
 
 def choose(write: Write, view: View, parameters: object, state: object) -> int:

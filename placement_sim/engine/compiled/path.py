@@ -9,15 +9,17 @@ import numpy as np
 import simpy
 
 from placement_sim.engine.compiled import layout
+from placement_sim.engine.compiled.choice import BAD_CHOICE
 from placement_sim.engine.compiled.counters import Counters
 from placement_sim.engine.compiled.data_clock import DataClock
 from placement_sim.engine.compiled.layout import NONE, State
 from placement_sim.engine.compiled.make_state import grow_pools, longer, make_state, signed
 from placement_sim.engine.datapath import FIRST_PHASE, GUEST, Ints, Running, Stream
 from placement_sim.engine.histogram import BIN_COUNT
-from placement_sim.engine.placement import Placement
+from placement_sim.engine.placement import Placement, WriteOwner, naming_request
 from placement_sim.engine.source import checked_chunks
 from placement_sim.engine.space import Space
+from placement_sim.errors import PolicyError
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import Cluster
 from placement_sim.policies.interface import PlacementPolicy
@@ -143,7 +145,7 @@ class CompiledDataPath(Counters):
         start, end = int(g.part_start), int(g.part_start + g.part_size)
         if g.part_is_write:
             leg_index = int(g.asked_leg - first_leg[object_index])
-            owner = self.placement.write_owner(object_index, leg_index, block, start, end)
+            owner = self._ask_policy(object_index, leg_index, block, start, end)
             g.decision_disk, g.decision_reason, g.decision_is_fresh, g.decision_also = owner
             g.decision_object, g.decision_leg = object_index, g.asked_leg
         else:
@@ -153,6 +155,22 @@ class CompiledDataPath(Counters):
             g.decision_leg += first_leg[read[0]]
             g.decision_reason, g.decision_is_fresh = 0, 0
         g.decided = 1
+
+    def _ask_policy(self, object_index: int, leg_index: int, block: int, start: int, end: int) -> WriteOwner:
+        """Ask for an owner; an error of the policy names the request."""
+        g = self._state.g[0]
+        is_bad, answer = g.decision_disk == BAD_CHOICE, int(g.decision_reason)
+        try:
+            owner = self.placement.write_owner(object_index, leg_index, block, start, end)
+            if is_bad:
+                raise PolicyError(
+                    f"policy {self._policy.name} failed or answered {answer} for block {block} when compiled, "
+                    f"and {owner[0]} when asked again in Python"
+                )
+        except PolicyError as error:
+            request = self._state.requests[g.work_request]
+            raise naming_request(error, self._streams[request.stream].name, int(request.number)) from None
+        return owner
 
     def _grow(self) -> None:
         """Make room where there is none."""

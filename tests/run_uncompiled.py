@@ -1,0 +1,46 @@
+"""Run rows of the table with Numba's compiler switched off; print differences and functions that were not called."""
+
+import sys
+from pathlib import Path
+
+from data_path_cases import differences, observe
+from data_path_table import CASES
+
+import placement_sim.engine.compiled
+
+TEXT = ("choice", "ends", "hardware", "heap", "loop", "maps", "parts", "requests", "streams")
+# The policy is called back, so that nobody asks the functions that stand around a compiled one.
+COMPILED_ONLY = {"why_not", "list_candidates", "is_member", "is_any_only_full", "ask_rule", "answer", "guarded_answer",
+                 "choose", "reserve", "holder"}  # fmt: skip
+
+
+def functions() -> set[tuple[str, str]]:
+    """Name every function of the loop's text, with its file."""
+    folder = Path(placement_sim.engine.compiled.__file__).parent
+    found = set()
+    for name in TEXT:
+        code = compile((folder / f"{name}.py").read_text(), name, "exec")
+        found |= {(name, part.co_name) for part in code.co_consts if hasattr(part, "co_name")}
+    return {(name, function) for name, function in found if function not in COMPILED_ONLY}
+
+
+def main() -> None:
+    missing = functions()
+
+    def note_call(frame, event, argument):
+        if event == "call" and "compiled" in frame.f_code.co_filename:
+            missing.discard((Path(frame.f_code.co_filename).stem, frame.f_code.co_name))
+
+    for name in sys.argv[1:]:
+        reference = observe(CASES[name](), "reference")
+        sys.setprofile(note_call)
+        plain = observe(CASES[name](), "compiled")
+        sys.setprofile(None)
+        for line in differences(reference, plain):
+            print(name, line)
+    for name in sorted(missing):
+        print("never called:", *name)
+
+
+if __name__ == "__main__":
+    main()
