@@ -40,7 +40,8 @@ RANDOM = settings(
 def tiny(monkeypatch):
     """Let pools begin with room for one, and every call of the loop process seven events."""
     monkeypatch.setitem(CompiledDataPath.__init__.__kwdefaults__, "pool", 1)
-    monkeypatch.setattr(compiled_path, "EVENTS_A_CALL", 7)
+    monkeypatch.setattr(compiled_path, "FEWEST_EVENTS", 7)
+    monkeypatch.setattr(compiled_path, "CALL_S", 0.0)
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in CASES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,7 +27,8 @@ from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import stream_key
 from placement_sim.workloads.requests import Requests
 
-EVENTS_A_CALL = 1_000_000  # Ctrl-C is heard between two calls
+FEWEST_EVENTS = 5_000  # of one call of the loop, to begin with; then as many as take CALL_S
+CALL_S = 0.1  # Ctrl-C is heard between two calls
 ROW_COLUMNS = ("time_ns", "kind", "offset_bytes", "size_bytes")  # of a chunk
 
 
@@ -67,7 +69,8 @@ class CompiledDataPath(Counters):
         self.objects = self.placement.objects
         state = make_state(cluster, policy, seed, self.space, self.placement.store, pool=pool)
         state.g[0].keeps_records = record_requests
-        state.g[0].budget = EVENTS_A_CALL
+        self._budget = state.g[0].budget = FEWEST_EVENTS
+        self._called_s = time.perf_counter()
         self.placement.share_state(state.policy_state)
         self._kernel, state.g[0].policy = kernel_for(state)
         self._set_state(state._replace(queue_requests=queue_requests))
@@ -104,9 +107,17 @@ class CompiledDataPath(Counters):
             elif code == layout.DECIDE:
                 self._decide()
             else:
-                self._state.g[0].budget = EVENTS_A_CALL
-                if self._progress:
-                    self._progress(int(self._state.g[0].now_ns))
+                self._pause()
+
+    def _pause(self) -> None:
+        """Tell how far the run is, and set how many events the next call may take: no result hangs on that."""
+        if self._progress:
+            self._progress(int(self._state.g[0].now_ns))
+        now_s = time.perf_counter()
+        share = CALL_S / max(now_s - self._called_s, 1e-6)
+        self._called_s = now_s
+        self._budget = max(FEWEST_EVENTS, int(self._budget * min(share, 8.0)))
+        self._state.g[0].budget = self._budget
 
     def _set_state(self, state: State) -> None:
         self._state = state
