@@ -31,7 +31,7 @@ from placement_sim.policies import make_policy
 
 SLOW = {"300 disks"}  # its maps of two bytes a block are a second compilation
 RANDOM = settings(
-    max_examples=100, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+    max_examples=80, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
@@ -207,7 +207,7 @@ def test_random_control_calls_agree(world):
 
 
 @pytest.mark.slow
-@settings(RANDOM, max_examples=1000)
+@settings(RANDOM, max_examples=800)
 @given(controlled_worlds())
 def test_many_random_control_calls_agree(world):
     assert differences(run_controlled(world, "reference"), run_controlled(world, "compiled")) == []
