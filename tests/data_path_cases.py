@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from placement_sim.engine.datapath import DiskEvent, Outcome, Stream
+from placement_sim.engine.datapath import Outcome, Stream
+from placement_sim.engine.faults import FaultControl
 from placement_sim.engine.simulate import simulate
 from placement_sim.engine.space import SHARED
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
+from placement_sim.model.faults import DiskChange
 from placement_sim.model.service import Deterministic
 from placement_sim.policies import make_policy
 from placement_sim.policies.interface import PlacementPolicy
@@ -66,7 +68,7 @@ class Case:
     cluster: Cluster
     loads: tuple[Load, ...] = (Load(), Load("loop", count=60, outstanding=3))
     policy: PlacementPolicy = field(default_factory=lambda: make_policy("least_queue"))
-    events: tuple[DiskEvent, ...] = ()
+    events: tuple[DiskChange, ...] = ()
     processes: tuple[Process, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)
 
@@ -119,8 +121,7 @@ def observe(case: Case, data_path: str) -> Observed:
         case.cluster,
         [load.stream(case.cluster) for load in case.loads],
         case.policy,
-        events=case.events,
-        control=[reader, *map(bind, case.processes)],
+        control=[reader, FaultControl(case.events), *map(bind, case.processes)],
         data_path=data_path,
         **{"seed": 11, "window_ns": 7 * TICK, "record_requests": True, **case.more},
     )

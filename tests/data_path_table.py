@@ -6,8 +6,8 @@ from functools import partial
 
 from data_path_cases import BLOCK, TICK, Case, Load, cluster
 
-from placement_sim.engine.datapath import DiskEvent
 from placement_sim.model.cluster import OFFLINE, ONLINE, READ_ONLY
+from placement_sim.model.faults import DiskChange
 from placement_sim.model.service import (
     Deterministic,
     Exponential,
@@ -38,7 +38,7 @@ PARAMETERS = {
     "hdfs_available_space": {"threshold": 2 * BLOCK, "p": 0.6},
     "zfs_rotor": {"aliquot": 3 * BLOCK},
 }
-WORST = DiskEvent(20 * TICK, "disk_offline", 1), DiskEvent(60 * TICK, "disk_online", 1)
+WORST = DiskChange(20 * TICK, "disk_offline", 1), DiskChange(60 * TICK, "disk_online", 1)
 
 
 def emptiest_or_drawn(write, view, parameters, state):
@@ -144,13 +144,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "three mirrors": partial(Case, cluster(6, mirrors=3, tail_bytes=100), events=WORST),
     "disk fails": partial(Case, cluster(3, service=SERVICES["exponential"]), events=WORST),
     "computed owner fails": partial(Case, cluster(3), policy=make_policy("jump"), events=WORST),
-    "only disk fails": partial(Case, cluster(1), events=(replace(WORST[0], disk_index=0),)),
+    "only disk fails": partial(Case, cluster(1), events=(WORST[0]._replace(disk=0),)),
     "fails at once, twice": partial(Case, cluster(2, mirrors=2, service=SERVICES["uniform"]),
-        events=tuple(DiskEvent(t * TICK, a, d) for t, a, d in ((0, "disk_offline", 0), (9, "disk_online", 0),
+        events=tuple(DiskChange(t * TICK, a, d) for t, a, d in ((0, "disk_offline", 0), (9, "disk_online", 0),
         (9, "disk_offline", 1), (11, "disk_online", 1), (11, "disk_offline", 0), (12, "disk_online", 0)))),
     "read-only, added": partial(Case, cluster(later=1), processes=(states,)),
     "disks added": partial(Case, cluster(2, later=3, capacity_blocks=12, clones=1), (Load(), Load("c", 1)),
-        make_policy("most_free"), tuple(DiskEvent(t * TICK, "add_disk", d) for t, d in ((30, 2), (30, 4), (50, 3)))),
+        make_policy("most_free"), tuple(DiskChange(t * TICK, "add_disk", d) for t, d in ((30, 2), (30, 4), (50, 3)))),
     "limits changed": partial(Case, cluster(), processes=(limits,)),
     "streams awaited": partial(Case, cluster(), processes=(streams, limits)),
     "raw": partial(Case, cluster(**LINKED), processes=(raw, streams), events=WORST),

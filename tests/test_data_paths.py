@@ -25,6 +25,7 @@ from placement_sim.engine import clock, source, station
 from placement_sim.engine.compiled import path as compiled_path
 from placement_sim.engine.compiled.path import CompiledDataPath
 from placement_sim.engine.datapath import Stream
+from placement_sim.engine.faults import FaultControl
 from placement_sim.engine.simulate import simulate
 from placement_sim.model.cluster import OFFLINE, ONLINE, READ_ONLY, Cluster
 from placement_sim.policies import make_policy
@@ -194,8 +195,9 @@ def run_controlled(world, data_path):
 
     policy = make_policy(world.policy, **world.parameters)
     outcome = simulate(
-        world.cluster, fresh(), policy, seed=world.seed, events=world.events, horizon_ns=world.horizon,
-        window_ns=7 * TICK, warm_up_ns=world.warm_up, control=[process], record_requests=True, data_path=data_path,
+        world.cluster, fresh(), policy, seed=world.seed, horizon_ns=world.horizon,
+        window_ns=7 * TICK, warm_up_ns=world.warm_up, control=[FaultControl(sorted(world.events)), process],
+        record_requests=True, data_path=data_path,
     )  # fmt: skip
     return outcome, notes
 
