@@ -5,5 +5,6 @@ import os
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+collect_ignore = ["fuzz_traces.py"]  # a program of its own, and atheris is not everywhere
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

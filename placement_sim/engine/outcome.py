@@ -74,11 +74,9 @@ def make_outcome(
 
 def _written_blocks(path: Any, disk_count: int) -> Ints:
     written = np.zeros((len(path.objects), disk_count), np.int64)
-    if path.placement.store.written_blocks.any():
-        for row, tree in enumerate(path.objects):
-            for leg in tree.legs:
-                for disk, written_map in leg.written.items():
-                    written[row, disk] += written_map.written_blocks
+    for row, tree in enumerate(path.objects):
+        for leg in tree.legs:
+            written[row] += leg.written.counts(disk_count)
     return written
 
 

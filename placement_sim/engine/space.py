@@ -37,8 +37,9 @@ class Space:
         self.reserved_bytes = [0] * len(disks)
         self.status = [ONLINE if disk.present else DISK_OFFLINE for disk in disks]
         self.weight = [disk.weight for disk in disks]
-        domains = list(dict.fromkeys(host.failure_domain for host in cluster.hosts))
-        self.domain = [domains.index(cluster.hosts[disk.host_index].failure_domain) for disk in disks]
+        names = dict.fromkeys(host.failure_domain for host in cluster.hosts)
+        numbers = {name: number for number, name in enumerate(names)}
+        self.domain = [numbers[cluster.hosts[disk.host_index].failure_domain] for disk in disks]
         self.blocked = [0] * len(disks)
         if arrays:
             for name in SHARED:

@@ -11,17 +11,19 @@ from placement_sim.model.storage_object import Leg, StorageObject
 def check_parent_implies_written(name: str, leg_index: int, leg: Leg) -> None:
     """parent[b] = k implies written_k[b]."""
     blocks, disks = leg.parent.allocated()
-    for disk, written in leg.written.items():
-        owned = blocks[disks == disk]
-        marked = (written.bits[owned >> 3] >> (owned & 7).astype(np.uint8)) & 1
-        if not marked.all():
-            block = int(owned[np.argmin(marked)])
-            raise InvariantError(f"{name} leg {leg_index}: parent names disk {disk} for block {block}, unwritten")
+    named = disks + 1 < leg.parent.stale
+    blocks, disks = blocks[named], disks[named]
+    written_blocks, written_disks = leg.written.pairs()
+    scale = int(max(disks.max(initial=0), written_disks.max(initial=0))) + 1
+    missing = np.flatnonzero(~np.isin(blocks * scale + disks, written_blocks * scale + written_disks))
+    if len(missing):
+        block, disk = int(blocks[missing[0]]), int(disks[missing[0]])
+        raise InvariantError(f"{name} leg {leg_index}: parent names disk {disk} for block {block}, unwritten")
 
 
 def check_written_once(name: str, leg_index: int, leg: Leg) -> None:
     """No block is written on two components of a leg, unless its entry says that one copy is old (A14)."""
-    blocks = np.sort(np.concatenate([written.blocks() for written in leg.written.values()]))
+    blocks, _ = leg.written.pairs()
     twice = np.flatnonzero((blocks[1:] == blocks[:-1]) & (leg.parent.array[blocks[1:]] < leg.parent.stale))
     if len(twice):
         raise InvariantError(f"{name} leg {leg_index}: block {int(blocks[twice[0]])} is written on two components")
@@ -29,16 +31,18 @@ def check_written_once(name: str, leg_index: int, leg: Leg) -> None:
 
 def check_used_space(objects: list[StorageObject], used_bytes: list[int]) -> None:
     """Written blocks x block size = used space, on every disk."""
-    expected = [0] * len(used_bytes)
+    expected = np.zeros(len(used_bytes), np.int64)
     for tree in objects:
         for leg in tree.legs:
-            for disk, written in leg.written.items():
-                counted = len(written.blocks())
-                if counted != written.written_blocks:
-                    raise InvariantError(f"{tree.spec.name}: disk {disk} counts {written.written_blocks}: {counted}")
-                expected[disk] += counted * tree.spec.block_bytes
-    if expected != list(used_bytes):
-        raise InvariantError(f"used space {used_bytes} is not written blocks x block size {expected}")
+            counted = np.bincount(leg.written.pairs()[1], minlength=len(used_bytes))
+            wrong = np.flatnonzero(counted != leg.written.counts(len(used_bytes)))
+            if len(wrong):
+                disk = int(wrong[0])
+                counts = leg.written.counts(len(used_bytes))
+                raise InvariantError(f"{tree.spec.name}: disk {disk} counts {counts[disk]}: {counted[disk]}")
+            expected += counted * tree.spec.block_bytes
+    if expected.tolist() != list(used_bytes):
+        raise InvariantError(f"used space {used_bytes} is not written blocks x block size {expected.tolist()}")
 
 
 def check_reservations(objects: list[StorageObject], reserved_bytes: list[int], in_flight: int) -> None:

@@ -43,6 +43,35 @@ class Components(Mapping[int, WrittenMap]):
         self._made[disk] = made
         return made
 
+    def counts(self, disk_count: int) -> npt.NDArray[np.int64]:
+        """Give how many blocks each component counts as written, by disk, shape (disks,)."""
+        store = self._store
+        counts = np.zeros(disk_count, np.int64)
+        disks = np.flatnonzero(store.component_row[self._object] >= 0)
+        first = int(store.first_component[self._leg])
+        counts[disks] = store.written_blocks[first + store.component_row[self._object, disks]]
+        return counts
+
+    def pairs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """List what is written as (blocks, disks), by block and then component, both of shape (written,)."""
+        store, leg = self._store, self._leg
+        blocks = _blocks(store, leg)
+        disks = np.flatnonzero(store.component_row[self._object] >= 0)
+        disks = disks[np.argsort(store.component_row[self._object, disks])]
+        first = int(store.first_byte[int(store.first_component[leg])])
+        width = -(-blocks // 8)
+        bits = store.written[first : first + len(disks) * width].reshape(len(disks), width)
+        found = [np.zeros((2, 0), np.int64)]
+        for chunk in np.flatnonzero(_touched(store, leg)).tolist():
+            start = chunk << (CHUNK_BITS - 3)
+            rows, columns = np.nonzero(bits[:, start : start + (1 << (CHUNK_BITS - 3))])
+            columns += start
+            marks, places = np.nonzero(np.unpackbits(bits[rows, columns][:, None], axis=1, bitorder="little"))
+            pair = np.stack((columns[marks] * 8 + places, disks[rows[marks]]))
+            found.append(pair[:, np.lexsort((rows[marks], pair[0]))])
+        together = np.concatenate(found, axis=1)
+        return together[0], together[1]
+
     def __iter__(self) -> Iterator[int]:
         return iter(self._members)
 

@@ -35,6 +35,7 @@ from placement_sim.engine.compiled.state_type import (
     state_from,
 )
 from placement_sim.engine.histogram import SUB_BITS, bin_index
+from placement_sim.policies.least_queue import choose_least_queue
 from placement_sim.randomness import draw, mix
 
 OPTIONS = {"error_model": "numpy", "_nrt": False}
@@ -199,6 +200,32 @@ def _rule_caller() -> Any:
     return ask_rule
 
 
+def _native_least_queue(replaced: dict[Any, Any]) -> Any:
+    """Give join-the-shortest-queue over all disks as two loops that LLVM vectorises; the plain text does the rest."""
+    plain = overlay(choose_least_queue, replaced)
+
+    @numba.njit(**OPTIONS)
+    def native(write, view, parameters, state):  # type: ignore[no-untyped-def]
+        disk_count = len(view.blocked)
+        if len(view.candidates) < disk_count:
+            return plain(write, view, parameters, state)
+        queue = view.queue_requests
+        least = queue[0]
+        for disk in range(disk_count):
+            least = min(least, queue[disk])
+        start = state[0] % disk_count
+        for step in range(disk_count):
+            disk = start + step
+            if disk >= disk_count:
+                disk -= disk_count
+            if queue[disk] == least:
+                state[0] = disk + 1
+                return disk
+        return -1
+
+    return native
+
+
 @functools.lru_cache(maxsize=64)
 def rule(state_type: StateType, choose: Any) -> Any:
     """Compile one policy, or load it where it is one of ``POLICIES``; its `address` is what the loop calls.
@@ -211,7 +238,11 @@ def rule(state_type: StateType, choose: Any) -> Any:
     word = numba.int64
     replaced = _native()
     is_own = not is_compiled(choose)
-    replaced[choice.choose] = overlay(choose if is_own else choose.py_func, replaced)  # so that it may call `draw`
+    if choose is choose_least_queue:
+        replaced[choice.choose] = _native_least_queue(replaced)
+    else:
+        text = choose if is_own else choose.py_func  # a user's is compiled anew, so that it may call `draw`
+        replaced[choice.choose] = overlay(text, replaced)
     replaced[choice.array_of] = array_of
     inner = {"answer": overlay(choice.answer if is_own else choice.guarded_answer, replaced)}
     inner["state"] = state_from(state_type)

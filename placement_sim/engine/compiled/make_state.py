@@ -97,17 +97,17 @@ def make_state(
 
 def _disks(cluster: Cluster) -> Any:
     disks = np.zeros(len(cluster.disks), layout.DISK)
-    for record, disk in zip(disks, cluster.disks, strict=True):
-        host = cluster.hosts[disk.host_index]
-        record.law = disk.service.encode()[0]
-        record.channels = disk.channels
-        record.host = disk.host_index
-        record.draws = DRAWS[disk.service.encode()[0]]
-        record.latency_ns = host.latency_ns
-        record.bandwidth = host.bandwidth_bytes_per_s
-        record.is_direct = host.latency_ns == 0 and host.bandwidth_bytes_per_s == 0
-        record.slowdown = 1.0
-        record.first = record.last = NONE
+    hosts = [cluster.hosts[disk.host_index] for disk in cluster.disks]
+    laws = [disk.service.encode()[0] for disk in cluster.disks]
+    disks["law"] = laws
+    disks["draws"] = [DRAWS[law] for law in laws]
+    disks["channels"] = [disk.channels for disk in cluster.disks]
+    disks["host"] = [disk.host_index for disk in cluster.disks]
+    disks["latency_ns"] = [host.latency_ns for host in hosts]
+    disks["bandwidth"] = [host.bandwidth_bytes_per_s for host in hosts]
+    disks["is_direct"] = (disks["latency_ns"] == 0) & (disks["bandwidth"] == 0.0)
+    disks["slowdown"] = 1.0
+    disks["first"] = disks["last"] = NONE
     return disks
 
 
