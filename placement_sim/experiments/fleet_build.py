@@ -14,7 +14,7 @@ from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import StorageObjectSpec
 from placement_sim.model.machine import DATA, OS, SOFTWARE, LinkedClone, Template, VirtualMachine, Vmdk, templates
 from placement_sim.upgrades.steps import UpgradeStrategy
-from placement_sim.workloads.boot import loop_requests, scattered_runs
+from placement_sim.workloads.boot import in_chunks, loop_requests, scattered_runs
 from placement_sim.workloads.requests import READ, WRITE, Requests
 from placement_sim.workloads.synthetic import synthetic_requests
 from placement_sim.workloads.traces import Trace
@@ -166,7 +166,7 @@ def _step_io(
 
 def _recorded_transfers(loops: list[tuple[str, Requests]], machine: str) -> list[Transfer]:
     """Every machine does the same, so all share the arrays."""
-    return [Transfer(disk, iter((loop,)), 1, int(loop.time_ns.sum())) for disk, loop in loops]
+    return [Transfer(disk, in_chunks(loop), 1, int(loop.time_ns.sum())) for disk, loop in loops]
 
 
 def _transfers(
