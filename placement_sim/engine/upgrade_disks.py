@@ -87,7 +87,8 @@ class FleetDisks:
         ends = []
         for i, part in enumerate(transfers):
             index = self._object(machine, part.disk)
-            touched.append(index)
+            if part.writes:
+                touched.append(index)
             host = member.host_index if member else -1
             name = f"{member.machine.name if member else 'server'} {key} {i}"
             stream = Stream(name, index, part.requests, part.outstanding, purpose=purpose, host_index=host)

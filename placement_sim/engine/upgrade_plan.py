@@ -31,12 +31,15 @@ class Transfer:
         Requests at a time.
     think_ns
         Sum of the think times over `outstanding`: what it takes on disks that answer at once.
+    writes
+        Whether there are writes among them; reads take no space, which then need not be counted again.
     """
 
     disk: str
     requests: Iterator[Requests]
     outstanding: int
     think_ns: int
+    writes: bool
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,9 @@ def _step_io(
 
 def _recorded_transfers(loops: list[tuple[str, Requests]], machine: str) -> list[Transfer]:
     """Every machine does the same, so all share the arrays."""
-    return [Transfer(disk, in_chunks(loop), 1, int(loop.time_ns.sum())) for disk, loop in loops]
+    return [
+        Transfer(disk, in_chunks(loop), 1, int(loop.time_ns.sum()), int(loop.kind[0]) == WRITE) for disk, loop in loops
+    ]
 
 
 def _transfers(
@@ -181,7 +183,7 @@ def _transfers(
             where = scattered_runs(size_bytes, min(count, size_bytes), span_bytes, seed, f"{key} {kind}")
             name = f"{machine} {key} {kind}"
             chunks, think_ns = loop_requests(kind, *where, spec.think / 1e9, seed, name)
-            made.append(Transfer(disk, chunks, 1, think_ns))
+            made.append(Transfer(disk, chunks, 1, think_ns, kind == WRITE))
     return made
 
 
@@ -194,10 +196,10 @@ def _template_io(fleet: FleetSpec, pair: tuple[Template, Template]) -> Callable[
         content = (fleet.os if role == OS else fleet.software).content
         count = -(-content // COPY_REQUEST_BYTES)
         where = scattered_runs(content, count, content, 0, "copy")
-        made = [Transfer(name, loop_requests(WRITE, *where, 0.0, 0, name)[0], COPY_OUTSTANDING, 0)]
+        made = [Transfer(name, loop_requests(WRITE, *where, 0.0, 0, name)[0], COPY_OUTSTANDING, 0, True)]
         if name not in firsts:
             source = pair[0].os.name if role == OS else pair[0].software.name
-            made.append(Transfer(source, loop_requests(READ, *where, 0.0, 0, name)[0], COPY_OUTSTANDING, 0))
+            made.append(Transfer(source, loop_requests(READ, *where, 0.0, 0, name)[0], COPY_OUTSTANDING, 0, False))
         return made
 
     return transfers
