@@ -30,7 +30,8 @@ def make_state(
     cluster: Cluster, policy: PlacementPolicy, seed: int, space: Space, store: MapStore, *, pool: int = POOL
 ) -> State:
     """Give the arrays of a run; `space` and `store` hold some of them."""
-    disks = _disks(cluster)
+    laws = [disk.service.encode() for disk in cluster.disks]
+    disks = _disks(cluster, [kind for kind, _ in laws])
     objects, members = _objects(cluster, seed)
     caches, held, entries = _caches(cluster, objects)
     g = np.zeros(1, layout.GLOBALS)
@@ -56,7 +57,7 @@ def make_state(
         objects=objects,
         legs=_legs(store),
         members=members,
-        laws=np.array([disk.service.encode()[1] for disk in cluster.disks], np.float64).reshape(-1, LAW_PARAMETERS),
+        laws=np.array([parameters for _, parameters in laws], np.float64).reshape(-1, LAW_PARAMETERS),
         free_bytes=space.free_bytes,
         capacity_bytes=space.capacity_bytes,
         queue_requests=np.zeros(disk_count, np.int64),
@@ -92,13 +93,12 @@ def make_state(
         cache_rings=np.zeros((max(1, entries), 2), np.int64),
         cache_held=held,
     )
-    return grow_pools(state, pool)
+    return grow_pools(state, max(pool, 2 * disk_count))
 
 
-def _disks(cluster: Cluster) -> Any:
+def _disks(cluster: Cluster, laws: list[int]) -> Any:
     disks = np.zeros(len(cluster.disks), layout.DISK)
     hosts = [cluster.hosts[disk.host_index] for disk in cluster.disks]
-    laws = [disk.service.encode()[0] for disk in cluster.disks]
     disks["law"] = laws
     disks["draws"] = [DRAWS[law] for law in laws]
     disks["channels"] = [disk.channels for disk in cluster.disks]
