@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from placement_sim.reporting import report as report
     from placement_sim.upgrades import STRATEGIES as STRATEGIES
     from placement_sim.upgrades import UpgradeStrategy as UpgradeStrategy
+    from placement_sim.widgets.explorer import explore as explore
     from placement_sim.workloads.traces import read_trace as read_trace
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "UpgradeStrategy": "upgrades",
     "can_lose_any_host": "experiments.any_host",
     "compare": "experiments.compare",
+    "explore": "widgets.explorer",
     "read_trace": "workloads.traces",
     "report": "reporting",
     "reliability": "experiments.reliability",
@@ -62,6 +64,7 @@ __all__ = [
     "UpgradeStrategy",
     "can_lose_any_host",
     "compare",
+    "explore",
     "read_trace",
     "reliability",
     "report",

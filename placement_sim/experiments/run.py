@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from placement_sim.engine.datapath import Outcome, PathName
+from placement_sim.engine.datapath import Control, Outcome, PathName
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_streams
@@ -64,6 +65,11 @@ def run(
     simulated = simulate_scenario(
         scenario, seed=seed, policy=policy, strategy=strategy, record_requests=record_requests, data_path=data_path
     )
+    return result_of(scenario, simulated)
+
+
+def result_of(scenario: Scenario, simulated: Simulated) -> Result:
+    """Make frames, summary and manifest of a simulation."""
     workloads = [workload.name for workload in scenario.workloads]
     made_by = manifest(scenario, simulated.seed, simulated.policy, simulated.strategy)
     made_by |= {"traces": simulated.traces}
@@ -91,8 +97,15 @@ def simulate_scenario(
     strategy: str | UpgradeStrategy | None = None,
     record_requests: bool = False,
     data_path: PathName = "auto",
+    watch: Sequence[Control] = (),
 ) -> Simulated:
-    """Build a scenario and simulate it; parameters and errors are those of `run`."""
+    """Build a scenario and simulate it; parameters and errors are those of `run`.
+
+    Parameters
+    ----------
+    watch
+        Further control processes, which look on and change nothing.
+    """
     from placement_sim.engine.faults import FaultControl
     from placement_sim.engine.simulate import simulate
     from placement_sim.engine.upgrade import FleetUpgrade
@@ -122,7 +135,7 @@ def simulate_scenario(
         horizon_ns=scenario.horizon,
         window_ns=scenario.window_ns,
         warm_up_ns=scenario.warm_up,
-        control=[FaultControl(events), *([] if upgrade is None else [upgrade])],
+        control=[FaultControl(events), *([] if upgrade is None else [upgrade]), *watch],
         stop_at_no_space=scenario.on_no_space == "stop",
         record_requests=record_requests,
         data_path=data_path,

@@ -1,0 +1,161 @@
+"""Two finished runs side by side: what an explorer shows of them, without any widget."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from placement_sim.engine.watch import StoppedError
+from placement_sim.experiments.first_difference import Difference, first_difference
+from placement_sim.experiments.scenario import Scenario
+from placement_sim.experiments.watched import Watched, machine_states, watched_run
+from placement_sim.reporting.live_panel import Side
+from placement_sim.reporting.metrics import metric_of
+
+MOST_KEPT = 24  # runs whose histories stay in memory
+SHOWN = (
+    "makespan_s", "downtime_s_mean", "unavailable_vms_max", "wait_storage_s_mean", "guest_during_latency_s_p99",
+    "latency_s_mean", "latency_s_p99", "no_space_time_s", "no_space_stranded_bytes", "failed_requests", "fill_max",
+    "fill_min", "utilisation_max", "metadata_writes",
+)  # fmt: skip
+
+
+class Runs:
+    """Finished runs by what they were of, the last `MOST_KEPT` of them."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Watched] = OrderedDict()
+
+    def get(self, scenario: Scenario, tell: Callable[[float | None, float], bool]) -> Watched:
+        """Give the run of a scenario, simulated if it is not known.
+
+        Raises
+        ------
+        StoppedError
+            `tell` gave False.
+        """
+        key = f"{scenario.folder}\n{scenario.to_toml()}"
+        if key not in self._kept:
+            self._kept[key] = watched_run(scenario, tell=tell)
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def pair(
+        self, a: Scenario, b: Scenario, wanted: Callable[[], bool], told: Callable[[float | None, float, str], None]
+    ) -> Pair | None:
+        """Give both runs, or None where they are no longer wanted."""
+
+        def teller(side: str) -> Callable[[float | None, float], bool]:
+            def tell(share: float | None, time_s: float) -> bool:
+                told(share, time_s, side)
+                return wanted()
+
+            return tell
+
+        try:
+            pair = Pair((a, b), (self.get(a, teller("A")), self.get(b, teller("B"))))
+            _ = pair.difference, pair.states, pair.objects  # worked out here, in the worker's thread
+            return pair
+        except StoppedError:
+            return None
+
+
+class Pair:
+    """Runs A and B of two scenarios."""
+
+    def __init__(self, scenarios: tuple[Scenario, Scenario], runs: tuple[Watched, Watched]) -> None:
+        self.scenarios, self.runs = scenarios, runs
+
+    @cached_property
+    def difference(self) -> Difference | None:
+        """The first event at which the runs part."""
+        return first_difference(*self.runs)
+
+    @cached_property
+    def times_s(self) -> np.ndarray:
+        """Moments of the longer run: where the scrubber may stand."""
+        return max((run.times_s for run in self.runs), key=lambda times: float(times[-1]))
+
+    @cached_property
+    def objects(self) -> list[tuple[str, tuple[str, int]]]:
+        """Maps that both runs have, with labels."""
+        keys = [key for key in self.runs[0].maps if key in self.runs[1].maps]
+        legs = {name: 1 + max(leg for other, leg in keys if other == name) for name, _ in keys[:200]}
+        return [(name if legs[name] == 1 else f"{name}, leg {leg}", (name, leg)) for name, leg in keys[:200]]
+
+    @cached_property
+    def states(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """State of each machine over time, for both runs."""
+        return machine_states(self.runs[0], self.runs[0].times_s), machine_states(self.runs[1], self.runs[1].times_s)
+
+    def title(self, side: int) -> str:
+        """Name a side by what decides there."""
+        scenario = self.scenarios[side]
+        policy = scenario.policy.name
+        return (
+            f"{'AB'[side]}: {scenario.fleet.strategy.name} on {policy}" if scenario.fleet else f"{'AB'[side]}: {policy}"
+        )
+
+    def entries(self, side: int, time_s: float, key: tuple[str, int]) -> np.ndarray:
+        """Give a map at a time."""
+        return self.runs[side].maps[key].at(self.runs[side].moment(time_s))
+
+    def sides(self, time_s: float, key: tuple[str, int] | None) -> tuple[Side, Side]:
+        """Give both halves of the picture."""
+        made = []
+        for side, run in enumerate(self.runs):
+            entries = np.zeros(1, np.int32) if key is None else self.entries(side, time_s, key)
+            made.append(Side(self.title(side), run.result.timeline, self.states[side], entries))
+        return made[0], made[1]
+
+    def at(self, side: int, time_s: float) -> dict[str, Any]:
+        """Give what holds at a time: fill and queue of each disk, machines by state."""
+        run = self.runs[side]
+        moment, count = run.moment(time_s), len(run.disks)
+        rows = run.result.timeline.iloc[moment * count : (moment + 1) * count]
+        found: dict[str, Any] = {
+            "fill": dict(zip(rows["disk"].astype(str), rows["fill"].astype(float), strict=True)),
+            "queue_requests": dict(zip(rows["disk"].astype(str), rows["queue_requests"].astype(int), strict=True)),
+        }
+        if len(self.states[side]):
+            found["vms"] = {str(k): int(n) for k, n in self.states[side].iloc[:, moment].value_counts().items()}
+        return found
+
+    def summary(self, side: int) -> dict[str, float | None]:
+        """Give a run's numbers; None where there is none."""
+        values = self.runs[side].result.summary
+        return {str(name): None if math.isnan(value) else float(value) for name, value in values.items()}
+
+    def table(self) -> str:
+        """Write the chief numbers of both runs as an HTML table."""
+        a, b = (run.result.summary for run in self.runs)
+        rows = [_row("th", 'scope="col"', "", ["A", "B", "B − A"])]
+        for name in SHOWN:
+            if name not in a or name not in b or (math.isnan(a[name]) and math.isnan(b[name])):
+                continue
+            metric = metric_of(name)
+            gap = float(b[name] - a[name])
+            cells = [
+                metric.show(float(a[name])),
+                metric.show(float(b[name])),
+                "" if math.isnan(gap) else metric.show(gap),
+            ]
+            rows.append(_row("td", "", metric.axis, cells))
+        note = "One run each, under the same random numbers: <code>compare</code> gives intervals."
+        return f'<table style="line-height:1.35">{"".join(rows)}</table><small>{note}</small>'
+
+
+def _row(tag: str, scope: str, head: str, cells: list[str]) -> str:
+    """Write a row of a table; all text is escaped."""
+    look = 'style="text-align:right;padding:0 10px"'
+    numbers = "".join(f"<{tag} {scope} {look}>{escape(cell)}</{tag}>" for cell in cells)
+    return f'<tr><th scope="row" style="text-align:left;font-weight:normal">{escape(head)}</th>{numbers}</tr>'
