@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from placement_sim.cli import calibrate, catalogue, imports, reliability, reports, runs, studies, traces, whatif
+from placement_sim.cli import calibrate, catalogue, imports, lab, reliability, reports, runs, studies, traces, whatif
 from placement_sim.errors import InvariantError, NotebookError, PlacementSimError, PolicyError
 
 INTERRUPTED = 130  # typer, too, makes this of Ctrl-C
@@ -37,6 +37,7 @@ for command in (
     whatif.whatif,
     studies.sweep,
     studies.status,
+    lab.lab,
     catalogue.policies,
     catalogue.strategies,
 ):

@@ -89,16 +89,9 @@ class Configurations:
         return Scenario.from_dict(values, place=side, folder=self.start.folder)
 
     def setting_at(self, place: str) -> str | None:
-        """Give the path of the setting that an error's place means, or None where there is none."""
+        """Give the path of the setting that an error's place names, or None where it names none."""
         path = place.partition(": ")[2] or place
-        path = path.replace("scenario.", "")
-        if path in self.settings:
-            return path
-        near = [known for known in self.settings if known.startswith(path) or path.startswith(known)]
-        shown = [known for known in near if any(self.applies(side, self.settings[known]) for side in SIDES)]
-        return max(
-            shown, key=lambda known: (path.startswith(known), known.endswith(".name"), -len(known)), default=None
-        )
+        return next((known for known in (path, f"{path}.name") if known in self.settings), None)
 
 
 def _put(values: dict[str, Any], part: Any, path: str, value: Any, only: bool = False) -> None:

@@ -148,10 +148,9 @@ def sections(rows: dict[str, Row]) -> widgets.Accordion:
         children: list[Any] = []
         entry = ""
         for row in groups[name]:
-            part = row.setting.path.split(".")[0]
-            if "[" in part and part != entry:
-                children.append(widgets.HTML(f"<b>{escape(part)}</b>"))
-                entry = part
+            if row.setting.entry != entry:
+                entry = row.setting.entry
+                children.append(widgets.HTML(f"<b>{escape(entry)}</b>"))
             children.append(row.box)
         pages.append(widgets.VBox(children))
     titles = tuple(TITLES.get(name, name.replace("_", " ").capitalize()) for name in order)

@@ -7,6 +7,7 @@ out is a `pair`, and `LivePanel` draws it into one image that is replaced in pla
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -69,11 +70,12 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._pictures: OrderedDict[Any, bytes] = OrderedDict()
         self._latest = Latest(self._work, self._done)
         self.pair: Pair | None = None
-        self._changes = 0
+        self._changes, self._changed = 0, ""
         self._error: dict[str, str] | None = None
         self._time_s: float | None = None
         self._is_quiet = False
         self._told_s = 0.0
+        self._warming: threading.Thread | None = None
         self._make_widgets()
         super().__init__([self._top(), self.saving.box, self.out])
         self.add_class("ps-explorer")
@@ -104,7 +106,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.parted = widgets.HTML()
         self.table = widgets.HTML()
         self.out = widgets.HTML()
-        self.saving = Saving(self)
+        self.saving = Saving(self.both)
 
     def _top(self) -> widgets.HBox:
         controls = widgets.Box([sections(self.rows)], layout={
@@ -130,7 +132,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             self.both.join(path)
         else:
             self.both.put(side, path, text)
-        self._changes += 1
+        self._changes, self._changed = self._changes + 1, path
         self.update()
 
     def update(self) -> None:
@@ -214,6 +216,19 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.parted.value = f"<small>{escape(text)}</small>"
         self._rest("A and B share seed and random numbers.")
         self.draw()
+        if self._latest.is_live:
+            self._warm_up()
+
+    def warm(self) -> None:
+        """Load the compiled data path for the rules that are shown; in a notebook this goes on by itself, later."""
+        if self.pair is not None:
+            self._runs.warm(self.pair)
+
+    def _warm_up(self) -> None:
+        """Load it in a thread of its own, while the user looks at the first picture."""
+        if self._warming is None or not self._warming.is_alive():
+            self._warming = threading.Thread(target=self.warm, name="explorer warms up", daemon=True)
+            self._warming.start()
 
     def _refuse(self, error: InputError) -> None:
         self._latest.cancel()
@@ -222,9 +237,10 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._write_out()
 
     def _tell_error(self, error: InputError | None) -> None:
-        path = None if error is None else self.both.setting_at(error.place)
+        path = None if error is None else self.both.setting_at(error.place) or self._changed
+        # Beside the control that the error names, and beside the one that was turned: its page is open.
         for known, row in self.rows.items():
-            row.tell(str(error) if known == path else "")
+            row.tell(str(error) if error is not None and known in (path, self._changed) else "")
         self._error = None if error is None else {"place": error.place, "beside": path or "", "message": str(error)}
         self._general = "" if error is None or path else str(error)
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -63,6 +62,8 @@ class Setting:
         A parameter of what another setting chooses: its path, and the names that take this parameter.
     least, most
         Bounds of a number, where they are known.
+    entry
+        Of a setting in a list: which entry, with its name.
     """
 
     path: str
@@ -75,6 +76,7 @@ class Setting:
     takers: frozenset[str] = frozenset()
     least: float | None = None
     most: float | None = None
+    entry: str = ""
 
 
 def settings_of(scenario: Scenario) -> list[Setting]:
@@ -110,7 +112,8 @@ def _of_model(part: BaseModel, path: str) -> Iterator[Setting]:
             yield from _of_model(value, here)
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             for i, entry in enumerate(value[:MOST_ENTRIES]):
-                yield from _of_model(entry, f"{here}[{i}]")
+                about = " ".join(filter(None, [f"{here}[{i}]", getattr(entry, "name", "")]))
+                yield from (replace(setting, entry=about) for setting in _of_model(entry, f"{here}[{i}]"))
         elif (setting := _of_value(here, info, value)) is not None:
             yield setting
 
@@ -149,8 +152,8 @@ def _of_value(path: str, info: FieldInfo, value: Any) -> Setting | None:
         return _setting(path, "tick", "yes" if value else "no")
     if inner not in (int, float):
         return None
-    least = next((mark.ge for mark in marks if isinstance(mark, Ge)), None)
-    most = next((mark.le for mark in marks if isinstance(mark, Le)), None)
+    least = next((mark.ge for mark in marks if hasattr(mark, "ge")), None)
+    most = next((mark.le for mark in marks if hasattr(mark, "le")), None)
     kind = "int" if inner is int else "share" if (least, most) == (0, 1) else "number"
     text = "" if value is None else value_text(value)
     return _setting(path, kind, text, least=least, most=most)

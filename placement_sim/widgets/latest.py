@@ -52,6 +52,11 @@ class Latest:
         """Whether something is worked on or waits."""
         return self._is_running
 
+    @property
+    def is_live(self) -> bool:
+        """Whether there is an event loop, as in a notebook, so that outcomes arrive by themselves."""
+        return self._loop is not None
+
     def submit(self, request: Any) -> None:
         """Ask for `request` in place of whatever was asked before."""
         with self._change:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
 from placement_sim.errors import InputError
-from placement_sim.widgets.configurations import SIDES
-
-if TYPE_CHECKING:
-    from placement_sim.widgets.explorer import Explorer
+from placement_sim.widgets.configurations import SIDES, Configurations
 
 
-def save(app: Explorer, side: str, name: str) -> Path:
+def save(both: Configurations, side: str, name: str) -> Path:
     """Write the scenario of a side beside the file it came from, so that its traces are found.
 
     Raises
@@ -23,7 +20,7 @@ def save(app: Explorer, side: str, name: str) -> Path:
     InputError
         The setting makes no scenario, the name is no plain ``*.toml``, a file has it, or it cannot be written.
     """
-    scenario = app.both.scenario(side)
+    scenario = both.scenario(side)
     if Path(name).name != name or not name.endswith(".toml"):
         raise InputError(name or "file name", "is not a plain file name that ends in .toml", "write explored.toml")
     path = scenario.folder / name
@@ -37,7 +34,7 @@ def save(app: Explorer, side: str, name: str) -> Path:
     return path
 
 
-def code(app: Explorer) -> str:
+def code(both: Configurations) -> str:
     """Write the Python lines that run what is set, and compare it with intervals.
 
     Raises
@@ -46,10 +43,10 @@ def code(app: Explorer) -> str:
         The setting makes no scenario.
     """
     lines = ["from placement_sim import Scenario, run", ""]
-    folder = app.both.start.folder
+    folder = both.start.folder
     where = "" if folder == Path(".") else f", folder={folder.as_posix()!r}"
     for side in SIDES:
-        text = app.both.scenario(side).to_toml().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+        text = both.scenario(side).to_toml().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
         lines += [f'{side.lower()} = Scenario.from_text("""', text.rstrip(), f'"""{where})', ""]
     return "\n".join([*lines, "results = run(a), run(b)", ""])
 
@@ -57,8 +54,8 @@ def code(app: Explorer) -> str:
 class Saving:
     """The widgets: a name, two buttons, and a field with the code."""
 
-    def __init__(self, app: Explorer) -> None:
-        self._app = app
+    def __init__(self, both: Configurations) -> None:
+        self._both = both
         self.name = widgets.Text("explored.toml", description="file", layout={"width": "260px"})
         self.said = widgets.HTML()
         self.code = widgets.Textarea(disabled=True, rows=16, layout={"width": "100%"})
@@ -76,13 +73,13 @@ class Saving:
     def show(self) -> None:
         """Write the code of the present state; of a state with an error the last good one stays."""
         try:
-            self.code.value = code(self._app)
+            self.code.value = code(self._both)
         except InputError:
             return
 
     def _save(self, side: str) -> None:
         try:
-            said = f"written: {save(self._app, side, self.name.value)}"
+            said = f"written: {save(self._both, side, self.name.value)}"
         except InputError as error:
             said = f"⚠ {error}"
         self.said.value = f'<span role="status">{escape(said)}</span>'
