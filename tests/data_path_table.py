@@ -159,6 +159,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "clones, copy-up of a tail": partial(Case, cluster(clones=2, tail_bytes=1000, service=SERVICES["hdd"]), CLONES),
     "clones, base changes": partial(Case, cluster(clones=2), CLONES, processes=(backing,)),
     "host caches": partial(Case, cluster(clones=2, cache_blocks=5), CACHED),
+    "host caches, disk fails": partial(Case, cluster(clones=2, cache_blocks=5), CACHED, events=WORST),
+    "host caches, degraded": partial(
+        Case, cluster(2, cache_blocks=9, mirrors=2), tuple(replace(load, obj=0, host=i) for i, load in enumerate(CLONES)),
+        make_policy("jump"), events=WORST),
     "host caches, none fits": partial(Case, cluster(clones=2, cache_blocks=1), CACHED, processes=(backing,)),
     "warm-up, horizon": partial(Case, cluster(), more={"warm_up_ns": 14 * TICK, "horizon_ns": 90 * TICK}),
     "ends within the warm-up": partial(Case, cluster(), more={"warm_up_ns": 10**9}),

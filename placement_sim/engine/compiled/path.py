@@ -10,6 +10,7 @@ import numpy as np
 import simpy
 
 from placement_sim.engine.compiled import layout
+from placement_sim.engine.compiled.cache_view import ArrayCache
 from placement_sim.engine.compiled.choice import BAD_CHOICE
 from placement_sim.engine.compiled.counters import Counters
 from placement_sim.engine.compiled.data_clock import DataClock
@@ -72,6 +73,7 @@ class CompiledDataPath(Counters):
         self._budget = state.g[0].budget = FEWEST_EVENTS
         self._called_s = time.perf_counter()
         self.placement.share_state(state.policy_state)
+        self.placement.cache = ArrayCache(cluster, state)
         self._kernel, state.g[0].policy = kernel_for(state)
         self._set_state(state._replace(queue_requests=queue_requests))
         self._record_requests = record_requests
