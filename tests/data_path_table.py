@@ -127,6 +127,7 @@ def states(path, note):
 
 CLONES = (Load("a", 1), Load("b", 2, 120, outstanding=4), Load("base", 0, 50, mix=(0.2, 0.8, 0.0)))
 CACHED = tuple(replace(load, host=index % 3, mix=(0.8, 0.2, 0.0)) for index, load in enumerate(CLONES))
+DEGRADED = tuple(Load(f"h{i}", host=i, mix=(0.6, 0.4, 0.0), outstanding=2 * i) for i in range(3))
 LINKED = {"latency_ns": TICK, "bandwidth": 4.096e9}
 FULL = {"capacity_blocks": 8, "blocks": 50}
 SIX_LOADS = tuple(Load(f"s{i}", i % 2, 60, outstanding=i % 3, chunks=5) for i in range(20))
@@ -159,10 +160,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "clones, copy-up of a tail": partial(Case, cluster(clones=2, tail_bytes=1000, service=SERVICES["hdd"]), CLONES),
     "clones, base changes": partial(Case, cluster(clones=2), CLONES, processes=(backing,)),
     "host caches": partial(Case, cluster(clones=2, cache_blocks=5), CACHED),
-    "host caches, disk fails": partial(Case, cluster(clones=2, cache_blocks=5), CACHED, events=WORST),
-    "host caches, degraded": partial(
-        Case, cluster(2, cache_blocks=9, mirrors=2), tuple(replace(load, obj=0, host=i) for i, load in enumerate(CLONES)),
-        make_policy("jump"), events=WORST),
+    "host caches, disk fails": partial(Case, cluster(cache_blocks=40), DEGRADED, make_policy("jump"), WORST),
+    "host caches, mirrors": partial(Case, cluster(cache_blocks=9, mirrors=2), DEGRADED, events=WORST),
     "host caches, none fits": partial(Case, cluster(clones=2, cache_blocks=1), CACHED, processes=(backing,)),
     "warm-up, horizon": partial(Case, cluster(), more={"warm_up_ns": 14 * TICK, "horizon_ns": 90 * TICK}),
     "ends within the warm-up": partial(Case, cluster(), more={"warm_up_ns": 10**9}),
