@@ -47,6 +47,7 @@ def run(
     policy: Annotated[str | None, typer.Option("--policy", help="In place of the scenario's.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="Upgrade strategy of the fleet.")] = None,
     data_path: DataPathName = "auto",
+    requests: Annotated[bool, typer.Option("--requests", help="Keep every request, for --out.")] = False,
     out: Out = None,
     as_json: Json = False,
     plugin: Plugin = None,
@@ -59,7 +60,9 @@ def run(
     own = load_plugin(plugin)
     rule = None if policy is None else own.policies.get(policy, policy)
     way = None if strategy is None else own.strategies.get(strategy, strategy)
-    result = run_scenario(Scenario.from_toml(file), seed=seed, policy=rule, strategy=way, data_path=data_path)
+    result = run_scenario(
+        Scenario.from_toml(file), seed=seed, policy=rule, strategy=way, record_requests=requests, data_path=data_path
+    )
     if out is not None:
         result.save(out)
     if as_json:
