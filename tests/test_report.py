@@ -57,7 +57,7 @@ def test_every_part_is_there_and_nothing_is_loaded(html: str) -> None:
 
 def test_captions_say_what_was_run(html: str) -> None:
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
-    assert len(captions) == len(PLATES) - 4  # four are of fleets only
+    assert len(captions) == len(PLATES) - 7  # seven are of fleets only
     for number, caption in enumerate(captions, 1):
         assert caption.startswith(f"Figure {number}. ")
         assert "Scenario &#39;full disks&#39;, 3 rules, 2 runs each from seed 1" in caption

@@ -64,7 +64,11 @@ def _scenario(path: Path, replications: int, seed: int | None, plugin: str | Non
 
     scenario, own = Scenario.from_toml(path), load_plugin(plugin)
     rule = own.policies.get(scenario.policy.name, scenario.policy.name)
-    return compare(scenario, [rule], replications, seed=seed, progress=progress_bar())
+    ways = None
+    if scenario.fleet is not None:
+        name = scenario.fleet.strategy.name
+        ways = [own.strategies.get(name, name)]
+    return compare(scenario, [rule], replications, strategies=ways, seed=seed, progress=progress_bar())
 
 
 def verify(

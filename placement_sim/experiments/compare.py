@@ -29,7 +29,8 @@ from placement_sim.randomness import stream_key
 from placement_sim.upgrades import UpgradeStrategy
 
 WITHOUT_CHANCE = ("ssd", "table", "deterministic")
-FRAMES = ("table", "differences", "runs", "latencies", "timeline")
+OF_FIRST_RUN = ("timeline", "steps", "fleet", "vms")
+FRAMES = ("table", "differences", "runs", "latencies", *OF_FIRST_RUN)
 FLEET_NOTES = (
     "Times of control steps, chances of failure, think times and guests are drawn by (seed, machine, step): every "
     "strategy meets the same. Bytes that a strategy always moves have no chance in them.",
@@ -61,8 +62,8 @@ class Comparison:
         What to know before reading the numbers.
     latencies
         ``Result.latencies`` of each policy, added up over the replications.
-    timeline
-        ``Result.timeline`` of each policy in the first replication.
+    timeline, steps, fleet, vms
+        Those of ``Result`` of each policy in the first replication; the last three are empty without a fleet.
     """
 
     table: pd.DataFrame
@@ -72,6 +73,9 @@ class Comparison:
     notes: tuple[str, ...] = ()
     latencies: pd.DataFrame = field(default_factory=pd.DataFrame)
     timeline: pd.DataFrame = field(default_factory=pd.DataFrame)
+    steps: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fleet: pd.DataFrame = field(default_factory=pd.DataFrame)
+    vms: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def save(self, folder: str | Path) -> Path:
         """Write Parquet files and manifest.json; the same comparison gives the same bytes."""
@@ -162,17 +166,17 @@ def compare(
         shared,
         said,
         _added_up(made.latencies, names),
-        pd.concat(made.timelines, ignore_index=True),
+        **{name: pd.concat(made.first[name], ignore_index=True) for name in OF_FIRST_RUN},
     )
 
 
 @dataclass
 class _Made:
-    """What all runs leave: a row each, the bins of latency, one timeline and one manifest an arm."""
+    """What all runs leave: a row each, the bins of latency, frames of the first run and one manifest an arm."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     latencies: list[pd.DataFrame] = field(default_factory=list)
-    timelines: list[pd.DataFrame] = field(default_factory=list)
+    first: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {name: [] for name in OF_FIRST_RUN})
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -186,7 +190,8 @@ def _run_all(scenario: Scenario, arms: list[Arm], seed: int, replications: int, 
             made.rows.append({"policy": name, "replication": replication, "seed": run_seed, **result.summary})
             made.latencies.append(result.latencies.assign(policy=name))
             if replication == 0:
-                made.timelines.append(result.timeline.assign(policy=name))
+                for frame in OF_FIRST_RUN:
+                    made.first[frame].append(getattr(result, frame).assign(policy=name))
             if progress:
                 progress(len(made.rows), replications * len(arms), name)
     return made

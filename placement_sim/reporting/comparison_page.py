@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from placement_sim.experiments.compare import Comparison, estimate_table
+from placement_sim.experiments.compare import OF_FIRST_RUN, Comparison, estimate_table
 from placement_sim.experiments.digest import summary_digest
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.reporting.fleet_wording import FLEET_LIMITS, FLEET_METHODS, fleet_endings
@@ -82,17 +82,20 @@ def _kind(manifest: Mapping[str, Any], policies: list[str]) -> str:
 
 def result_page(result: Result, title: str | None = None) -> Page:
     """Lay out the report of a single run, which says that it is one."""
-    policy = str(result.manifest["policy"]["name"])
+    rule, way = result.manifest["policy"], result.manifest.get("strategy")
+    policy = str((way or rule)["name"])
     runs = pd.DataFrame([{"policy": policy, "replication": 0, "seed": result.manifest["seed"], **result.summary}])
-    manifest = {key: value for key, value in result.manifest.items() if key != "policy"}
-    manifest |= {"policies": [result.manifest["policy"]], "replications": 1, "baseline": policy}
+    manifest = {key: value for key, value in result.manifest.items() if key not in ("policy", "strategy")}
+    manifest |= {"policies": [rule], "replications": 1, "baseline": policy}
+    if way is not None:
+        manifest["arms"] = [{"name": policy, "policy": rule["name"], "strategy": way}]
     one = Comparison(
         estimate_table(runs, [policy]),
         pd.DataFrame(),
         runs,
         manifest,
         latencies=result.latencies.assign(policy=policy),
-        timeline=result.timeline.assign(policy=policy),
+        **{name: getattr(result, name).assign(policy=policy) for name in OF_FIRST_RUN},
     )
     return comparison_page(one, title)
 

@@ -148,9 +148,13 @@ def _never(table: pd.DataFrame, policies: list[str], best: Any) -> Any:
 
 
 def draw(
-    plot: Callable[..., None], frame: pd.DataFrame, width: float = 7.2, height: float = 3.4, **options: Any
+    plot: Callable[..., None],
+    frame: pd.DataFrame | Mapping[str, pd.DataFrame],
+    width: float = 7.2,
+    height: float = 3.4,
+    **options: Any,
 ) -> Figure:
-    """Make a figure of one plot in the package's style, without pyplot and without a display."""
+    """Make a figure of one plot, of a frame or of several by name, in the package's style and without a display."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -182,9 +186,16 @@ def png(figure: Figure, path: str, dpi: int = 130) -> None:
 
 
 def panels(
-    plot: Callable[..., None], frames: Mapping[str, pd.DataFrame], columns: int = 2, height: float = 3.3, **options: Any
+    plot: Callable[..., None],
+    frames: Mapping[str, pd.DataFrame],
+    columns: int = 2,
+    height: float = 3.3,
+    shared_legend: bool = False,
+    **options: Any,
 ) -> Figure:
     """Draw one plot of several frames side by side, titled by their names; the legend stands once.
+
+    With `shared_legend` it stands below all of them and has every label of any, else it is that of the last column.
 
     Examples
     --------
@@ -207,6 +218,10 @@ def panels(
             ax.set_title(name)
             if i % columns:
                 ax.set_ylabel("")
-            if i != columns - 1 and ax.get_legend():
+            if (shared_legend or i != columns - 1) and ax.get_legend():
                 ax.get_legend().remove()
+        if shared_legend:
+            pairs = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes.flat]
+            found = {label: handle for pair in pairs for handle, label in pair}
+            figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=4, fontsize=8)
     return figure

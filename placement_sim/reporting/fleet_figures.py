@@ -88,11 +88,11 @@ def gantt(ax: Axes, steps: pd.DataFrame, most: int = 40) -> None:
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.grid(False, axis="y")
     ax.set_xlabel("time since the first step (min)")
-    ax.set_ylabel("machine" if every == 1 else f"machine (every {every}th of {len(names)})")
+    ax.set_ylabel("machine" if every == 1 else f"machine (1 in {every} of {len(names)})")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, fontsize=8)
 
 
-def availability(ax: Axes, fleets: dict[str, pd.DataFrame], machines: int) -> None:
+def availability(ax: Axes, fleets: dict[str, pd.DataFrame], machines: int | None = None) -> None:
     """Draw the share of machines that serve users over time, a line a strategy.
 
     Parameters
@@ -100,21 +100,26 @@ def availability(ax: Axes, fleets: dict[str, pd.DataFrame], machines: int) -> No
     fleets
         Name -> ``Result.fleet``.
     machines
-        Size of the fleet.
+        Size of the fleet; None: each frame has it in a column ``machines``.
+
+    The scale of time is linear in the first minute and logarithmic after it, as strategies take minutes or hours.
     """
     for i, (name, frame) in enumerate(fleets.items()):
         start_s = _rollout_start(frame)
         rows = frame[frame["time_s"] >= start_s]
         ax.step(
             (rows["time_s"] - start_s) / 60,
-            100 * (1 - rows["unavailable_vms"] / machines),
+            100 * (1 - rows["unavailable_vms"] / (rows["machines"] if machines is None else machines)),
             where="post",
             label=name,
             color=_colour(i),
             linestyle=DASHES[i % len(DASHES)],
             linewidth=1.4,
         )
-    ax.set(xlabel="time since the start of the rollout (min)", ylabel="machines that serve users (%)", ylim=(0, 103))
+    ax.set_xscale("symlog", linthresh=1)
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set(xlabel="time since the first machine went down (min)", ylabel="machines that serve users (%)", ylim=(0, 103))
+    ax.set_xlim(left=0)
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
@@ -191,10 +196,12 @@ def bytes_and_space(ax: Axes, table: pd.DataFrame) -> None:
     names = {"upgrade_read_bytes": "read", "upgrade_written_bytes": "written", "extra_space_bytes_max": "extra space"}
     policies = [str(name) for name in table["policy"].drop_duplicates()]
     for i, (name, label) in enumerate(names.items()):
-        rows = table[table["metric"] == name].set_index("policy")["best"]
-        sizes = [float(rows[policy]) * 2.0**-30 for policy in policies]
+        rows = table[table["metric"] == name].set_index("policy").loc[policies]
+        sizes = rows["best"].to_numpy(float) * 2.0**-30
+        arms = np.hstack([_arms(row) for _, row in rows.iterrows()]) * 2.0**-30
         look: Any = {"color": COLOURS[i], "hatch": ("", "//", "..")[i], "edgecolor": "white"}
-        ax.barh(np.arange(len(policies)) + 0.27 * (i - 1), sizes, height=0.25, label=label, **look)
+        where = np.arange(len(policies)) + 0.27 * (i - 1)
+        ax.barh(where, sizes, height=0.25, label=label, xerr=arms, error_kw={"lw": 0.9, "capsize": 2}, **look)
     ax.set_yticks(range(len(policies)), policies)
     ax.set_ylim(len(policies) - 0.4, -0.6)
     ax.grid(False, axis="y")

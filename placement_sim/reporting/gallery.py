@@ -71,17 +71,21 @@ def _stranding(comparison: ComparisonLike) -> pd.DataFrame:
     return table if rows["best"].notna().any() else table.iloc[:0]
 
 
-def _timeline(comparison: ComparisonLike) -> pd.DataFrame:
-    return getattr(comparison, "timeline", pd.DataFrame())
+def _frame(name: str) -> Callable[[ComparisonLike], pd.DataFrame]:
+    return lambda comparison: getattr(comparison, name, pd.DataFrame())
 
 
-def _latencies(comparison: ComparisonLike) -> pd.DataFrame:
-    return getattr(comparison, "latencies", pd.DataFrame())
+def _availability(comparison: ComparisonLike) -> pd.DataFrame:
+    """Give the share of the fleet that serves users at each change."""
+    fleet, vms = _frame("fleet")(comparison), _frame("vms")(comparison)
+    if fleet.empty:
+        return fleet
+    return fleet.assign(machines=fleet["policy"].map(vms["policy"].value_counts()))
 
 
-def _by_policy(timeline: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _by_policy(timeline: pd.DataFrame, most: int = PANELS) -> dict[str, pd.DataFrame]:
     groups = {str(name): rows.reset_index(drop=True) for name, rows in timeline.groupby("policy", sort=False)}
-    return dict(list(groups.items())[:PANELS])
+    return dict(list(groups.items())[:most])
 
 
 def _load_panels(timeline: pd.DataFrame, policies: int) -> Figure:
@@ -96,6 +100,12 @@ def _rows(plot: Callable[..., None], **options: Any) -> Callable[[pd.DataFrame, 
     return lambda frame, policies: figures.draw(plot, frame, height=1.4 + 0.42 * policies, **options)
 
 
+def _gantts(steps: pd.DataFrame, policies: int) -> Figure:
+    frames = _by_policy(steps)
+    return figures.panels(fleet_figures.gantt, frames, height=3.0, shared_legend=True, most=GANTT_MACHINES)
+
+
+GANTT_MACHINES = 20  # a panel; of larger fleets every so many
 FIRST = "in the first run"
 PAIRED = "policy minus baseline, with its 95 % interval; both met the same arrivals, addresses and service draws."
 PLATES: dict[str, Plate] = {
@@ -104,6 +114,22 @@ PLATES: dict[str, Plate] = {
         "logarithmic, lower left is better.",
         _fleets,
         lambda frame, policies: figures.draw(fleet_figures.downtime_against_makespan, frame, height=3.8),
+    ),
+    "availability": Plate(
+        f"Machines whose application serves users, over time {FIRST}; time from the first machine down, on a scale "
+        "that is linear in its first minute and logarithmic after it.",
+        _availability,
+        lambda frame, policies: figures.draw(fleet_figures.availability, _by_policy(frame, policies), height=3.6),
+    ),
+    "steps": Plate(
+        f"What each machine went through {FIRST}: a row a machine, waits are gaps.", _frame("steps"), _gantts
+    ),
+    "waits": Plate(
+        f"What a machine waited for, mean over the fleet, {FIRST}. A wait for slots is spent with the application up.",
+        _frame("vms"),
+        lambda frame, policies: figures.draw(
+            fleet_figures.waits_by_kind, _by_policy(frame, policies), height=1.6 + 0.42 * policies
+        ),
     ),
     "downtime difference": Plate(
         f"Paired difference of a machine's mean downtime, {PAIRED}",
@@ -116,7 +142,7 @@ PLATES: dict[str, Plate] = {
         _rows(figures.paired_differences, metric="makespan_s"),
     ),
     "upgrade bytes": Plate(
-        "Bytes that the upgrade read and wrote, and the extra space at its peak, means over the runs.",
+        "Bytes that the upgrade read and wrote, and the extra space at its peak, with 95 % intervals of the means.",
         _fleets,
         _rows(fleet_figures.bytes_and_space),
     ),
@@ -138,17 +164,17 @@ PLATES: dict[str, Plate] = {
     "latency distribution": Plate(
         "Share of the finished requests that took longer than a latency, all runs added up; both axes "
         "logarithmic. The 99th percentile is where a line crosses 1 %.",
-        _latencies,
+        _frame("latencies"),
         lambda frame, policies: figures.draw(run_figures.latency_distribution, frame, height=3.8),
     ),
     "fill": Plate(
         f"How full each disk is over time {FIRST}.",
-        _timeline,
+        _frame("timeline"),
         lambda frame, policies: figures.panels(figures.fill_over_time, _by_policy(frame)),
     ),
     "load": Plate(
         f"How busy each disk is over time {FIRST}: a row a disk, a column a window; the darker, the busier.",
-        _timeline,
+        _frame("timeline"),
         _load_panels,
     ),
     "stranded": Plate(
