@@ -108,7 +108,7 @@ class UpgradeStrategy:
     >>> swap.reboots, swap.detaches_data, swap.writes_per_machine
     (False, False, False)
     >>> print(swap.text().splitlines()[1])
-     1. stop application            6.0 s  claim
+     1. stop application            6.0 s  claim, holds vcenter
     """
 
     name: str
