@@ -1,4 +1,4 @@
-"""Pictures of report pages, to be looked at: ``python docs/screenshots.py [FOLDER]``, by default out/screenshots.
+"""Pictures of reports and explorers, to be looked at: ``python docs/screenshots.py [FOLDER]``, else out/screenshots.
 
 It runs a small comparison, writes its report, and photographs it in Chromium (a desk screen and a telephone) and
 page by page from the PDF. It needs the extras `report` and `test`, Chromium and pdftoppm.
@@ -6,16 +6,38 @@ page by page from the PDF. It needs the extras `report` and `test`, Chromium and
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browser import open_file, page  # noqa: E402
+from servers import jupyterlab, run_all, voila, write_notebook  # noqa: E402
 
 from placement_sim import Scenario, compare, report  # noqa: E402
 
+EXPLORED = {
+    "explorer-placement": "docs/images/placement.toml",
+    "explorer-upgrade": "data/scenarios/desktops_24.toml",
+}
 SIZES = {"desk": (1100, 1400), "telephone": (400, 800)}
+
+
+def explorer(folder: Path, name: str, file: Path) -> None:
+    """Photograph an explorer of a scenario in JupyterLab and in Voila, when its first runs are shown."""
+    shown = "() => { const e = document.querySelector('.ps-readout'); return e && !JSON.parse(e.textContent).busy; }"
+    cells = ("from placement_sim import explore", f"explore({str(file)!r})")
+    for place in ("jupyterlab", "voila"):
+        with tempfile.TemporaryDirectory() as home, page(1700, 1500) as tab:
+            notebook = write_notebook(Path(home) / "explore.ipynb", *cells)
+            with jupyterlab(Path(home)) if place == "jupyterlab" else voila(notebook) as address:
+                if place == "jupyterlab":
+                    run_all(tab, address, notebook.name)
+                else:
+                    tab.goto(address, timeout=120_000)
+                tab.wait_for_function(shown, timeout=120_000)
+                tab.screenshot(path=str(folder / f"{name}-{place}.png"), full_page=True)
 
 
 def main(folder: Path) -> None:
@@ -28,6 +50,8 @@ def main(folder: Path) -> None:
             assert open_file(tab, file) == []
             tab.screenshot(path=str(folder / f"report-{name}.png"), full_page=True)
     subprocess.run(["pdftoppm", "-r", "60", "-png", "report.pdf", "paper"], cwd=folder, check=True)
+    for name, file in EXPLORED.items():
+        explorer(folder, name, ROOT / file)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
 
 

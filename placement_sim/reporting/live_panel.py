@@ -179,7 +179,10 @@ class LivePanel:
         if self._halves[1].fill:
             axes["fill"].legend(handles=self._halves[1].fill, **look | {"handlelength": 2.6})
         if fleet:
-            marks = [Patch(facecolor=c, label=name.replace("_", " ")) for name, c in STATE_COLOURS.items()]
+            marks = [
+                Patch(facecolor=c, label=name.replace("application", "app").replace("_", " "))
+                for name, c in STATE_COLOURS.items()
+            ]
             axes["states"].legend(handles=marks, **look)
         for name, label in (("fill", "used (%)"), ("queues", "requests, mean of window")):
             image = self._halves[1].images.get(name)

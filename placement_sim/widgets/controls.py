@@ -154,4 +154,4 @@ def sections(rows: dict[str, Row]) -> widgets.Accordion:
             children.append(row.box)
         pages.append(widgets.VBox(children))
     titles = tuple(TITLES.get(name, name.replace("_", " ").capitalize()) for name in order)
-    return widgets.Accordion(children=pages, titles=titles, selected_index=0)
+    return widgets.Accordion(children=pages, titles=titles, selected_index=0, layout={"flex": "0 0 auto"})

@@ -109,7 +109,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.saving = Saving(self.both)
 
     def _top(self) -> widgets.HBox:
-        controls = widgets.Box([sections(self.rows)], layout={
+        controls = widgets.VBox([sections(self.rows)], layout={
             "width": "440px", "flex": "0 0 440px", "max_height": "980px", "overflow": "hidden auto",
         })  # fmt: skip
         bar = widgets.HBox([self.status, self.progress, self.cancel_button])

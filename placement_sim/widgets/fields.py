@@ -37,6 +37,7 @@ QUANTITIES: dict[Any, tuple[str, Callable[[Any], str]]] = {
     parse_bandwidth: ("bandwidth", lambda value: bytes_text(value) + "/s"),
 }
 LEFT_OUT = {"name", "host", "object", "disk", "failure_domain", "action", "at", "file", "format", "insist", "layout"}
+ALONE = {"synthetic", "trace", "fleet", "limits", "rollout", "failures"}  # parts that a label does without
 MOST_ENTRIES = 12  # of a list; more are left as they are, which the explorer says
 
 
@@ -123,12 +124,15 @@ def label_of(path: str) -> str:
 
     Examples
     --------
-    >>> label_of("workloads[0].synthetic.arrivals.rate"), label_of("fleet.os.size"), label_of("seed")
-    ('arrivals rate', 'os size', 'seed')
+    >>> label_of("workloads[0].synthetic.arrivals.rate"), label_of("fleet.os.size"), label_of("fleet.rollout.soak_s")
+    ('arrivals rate', 'os size', 'soak (s)')
     """
     parts = [part for part in path.split(".") if "[" not in part]
-    short = parts[-2:] if len(parts) > 1 and parts[-2] not in ("synthetic", "trace", "fleet", "limits") else parts[-1:]
-    return " ".join(short).replace("_", " ")
+    short = parts[-2:] if len(parts) > 1 and parts[-2] not in ALONE else parts[-1:]
+    if parts[-1] == "name":
+        return parts[-2].replace("_", " ")
+    words = " ".join(short).replace("_", " ")
+    return words[:-2] + " (s)" if words.endswith(" s") and not words.endswith(" per s") else words
 
 
 def _setting(path: str, kind: str, text: str, **more: Any) -> Setting:
