@@ -60,7 +60,8 @@ def gantt(ax: Axes, steps: pd.DataFrame, most: int = 40) -> None:
     most
         Machines to draw at most.
     """
-    mine = steps[steps["vm"] != "server"]
+    # What an old version leaves is cleaned up hours later, beside users: with it nothing else could be seen.
+    mine = steps[(steps["vm"] != "server") & (steps["mode"] != "cleanup")]
     names = [str(name) for name in mine["vm"].drop_duplicates()]
     names.sort(key=lambda name: (len(name), name))
     every = max(1, -(-len(names) // most))
@@ -106,7 +107,8 @@ def availability(ax: Axes, fleets: dict[str, pd.DataFrame], machines: int | None
     """
     for i, (name, frame) in enumerate(fleets.items()):
         start_s = _rollout_start(frame)
-        rows = frame[frame["time_s"] >= start_s]
+        changes = frame["unavailable_vms"].diff() != 0
+        rows = frame[(frame["time_s"] >= start_s) & changes]
         ax.step(
             (rows["time_s"] - start_s) / 60,
             100 * (1 - rows["unavailable_vms"] / (rows["machines"] if machines is None else machines)),

@@ -125,7 +125,8 @@ PLATES: dict[str, Plate] = {
         f"What each machine went through {FIRST}: a row a machine, waits are gaps.", _frame("steps"), _gantts
     ),
     "waits": Plate(
-        f"What a machine waited for, mean over the fleet, {FIRST}. A wait for slots is spent with the application up.",
+        f"What a machine waited for, mean over the fleet, {FIRST}. A wait for slots before "
+        "the stop is spent with the application up; in_place waits for its reboot while it is down.",
         _frame("vms"),
         lambda frame, policies: figures.draw(
             fleet_figures.waits_by_kind, _by_policy(frame, policies), height=1.6 + 0.42 * policies
