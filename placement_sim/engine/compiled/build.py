@@ -47,6 +47,8 @@ HOT = {
     "push_arrival", "rise", "service_ns", "service_time_ns", "start_service", "stream_of", "take_answer", "take_event",
     "take_operation", "take_request",
 }  # fmt: skip
+# Called from one place and mostly calls: merged into it before LLVM sees them, which spares a linking each.
+THIN = {"advance", "continue_work", "operate", "settle", "take_event"}
 PACKAGE = "placement_sim"
 NOTE = "placement_sim: compiling the fast data path, some 5 to 10 seconds, once for this version of the model"
 SOURCES = ("randomness.py", "engine", "model", "policies", "workloads/requests.py")
@@ -127,7 +129,9 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], **options: A
     copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__
-    hot = {"forceinline": True} if function.__name__ in HOT else {}
+    hot: dict[str, Any] = {"forceinline": True} if function.__name__ in HOT else {}
+    if function.__name__ in THIN:
+        hot = {"inline": "always"}
     made = numba.njit(**OPTIONS, **(options or INNER), **hot)(copy)
     replaced[function] = made
     return made
