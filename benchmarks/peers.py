@@ -30,7 +30,7 @@ BATCHES = 20
 
 
 def heapq_python(count: int) -> list[float]:
-    """The queue with an event heap in plain Python."""
+    """Run the queue with an event heap in plain Python."""
     rng = random.Random(1)
     heap = [(rng.expovariate(LOAD), 0, True)]
     waiting: list[float] = []
@@ -53,7 +53,7 @@ def heapq_python(count: int) -> list[float]:
 
 
 def with_ciw(count: int) -> list[float]:
-    """The queue in Ciw."""
+    """Run the queue in Ciw."""
     import ciw
 
     network = ciw.create_network(
@@ -68,7 +68,7 @@ def with_ciw(count: int) -> list[float]:
 
 
 def with_salabim(count: int) -> list[float]:
-    """The queue in salabim: a component and a resource a request."""
+    """Run the queue in salabim: a component and a resource a request."""
     import salabim
 
     environment = salabim.Environment(random_seed=1, yieldless=False)
@@ -106,7 +106,7 @@ def disk_requests(count: int) -> list[Requests]:
 
 
 def compiled(chunks: list[Requests]) -> list[float]:
-    """The compiled data path with records, in milliseconds: the unit of the others."""
+    """Run the compiled data path with records; milliseconds are the unit of the others."""
     cluster = Cluster(
         (Host("host", "host"),),
         (Disk("disk", 0, 1 << 40, Exponential(0.001)),),
