@@ -31,7 +31,9 @@ SERVICES = {
     "uniform": Uniform(1e-6, 4e-6),
     "hyperexponential": Hyperexponential(0.8, 1e-6, 9e-6),
     "measured": Measured((0.0, 1e-6, 2e-6, 3e-6, 4e-6, 9e-6, 2e-5), (1e-6,) * 4 + (5e-6,) * 3, 4e9, 0.0),
-}
+    "measured, slower at depth": Measured((0.0, 1e-6, 2e-6, 3e-6, 4e-6, 9e-6, 2e-5), (1e-6,) * 7, 0.0, 4e9,
+        read_deep_factor=2.3, write_deep_factor=0.4, shallow_depth=1.5, deep_depth=7.0),
+}  # fmt: skip
 PARAMETERS = {
     "stripe": {"stripe": 3},
     "d_choices": {"d": 3, "by": "free", "replacement": True},

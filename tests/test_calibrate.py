@@ -7,6 +7,7 @@ import json
 import math
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,37 @@ def test_a_disk_that_follows_the_model_is_found_again(tmp_path: Path, channels: 
     assert found.error_held_out < 0.01
 
 
+@pytest.mark.parametrize(
+    ("channels", "per_doubling", "gap_s"), [(1, -0.08, 0.0), (1, 0.3, 1e-7), (4, 0.15, 0.0), (3, 0.2, 0.0)]
+)
+def test_service_that_changes_with_the_depth_is_found_and_repeated(
+    tmp_path: Path, channels: int, per_doubling: float, gap_s: float
+) -> None:
+    paths, depths = [], (*DEPTHS, 32)
+    for write, shallow_s in ((False, 1e-4), (True, 3e-4)):
+        for depth in depths:
+            # In saturation a service finds depth - 1 operations at the disk: one has just left.
+            growth = per_doubling * (2 if write else 1) * math.log2(max(1.0, (depth - 1) / channels))
+            service_s = shallow_s * (1 + growth)
+            iops = min(depth / (service_s + gap_s), channels / service_s)
+            values = result(write=write, depth=depth, iops=iops, latency_s=depth / iops - gap_s)
+            paths.append(write_file(tmp_path / f"{write}-{depth}.json", values))
+    found = calibrate_fio(paths)
+    assert (found.channels, found.model.shallow_depth, found.model.deep_depth) == (channels, channels, 31)
+    doublings = math.log2(31 / channels)
+    assert found.model.read_deep_factor == pytest.approx(1 + per_doubling * doublings, rel=2e-3)
+    assert found.model.write_deep_factor == pytest.approx(1 + 2 * per_doubling * doublings, rel=2e-3)
+    assert found.error < 0.02  # 4,000 simulated requests of a law with chance
+    assert (found.runs["iops_error"].abs() < 0.03).all()
+
+
+def test_a_constant_disk_is_given_no_dependence_on_the_depth(calibrated: Calibration) -> None:
+    assert calibrated.model == replace(
+        calibrated.model, read_deep_factor=1.0, write_deep_factor=1.0, shallow_depth=1.0, deep_depth=1.0
+    )
+    assert "neither place nor queue" in calibrated.notes[0] and "does not pay" in calibrated.notes[1]
+
+
 def test_latency_and_rate_are_told_apart_by_two_sizes(tmp_path: Path) -> None:
     found = calibrate_fio(disk(tmp_path, 2, 1e-4, 2e-4, sizes=(4096, 65536), s_per_byte=1e-9))
     assert found.model.read_bytes_per_s == pytest.approx(1e9, rel=1e-3)
@@ -135,7 +167,7 @@ def test_a_disk_slower_at_depth_is_fitted_and_told(tmp_path: Path) -> None:
     found = calibrate_fio(paths)
     assert found.channels == 4
     assert any("60000 IOPS at 4, 54000 at 16 (-10.0%)" in note for note in found.notes)
-    assert found.error == pytest.approx(0.05, abs=0.03)
+    assert found.runs["iops_fitted"].to_numpy() == pytest.approx(2 * list(rates.values()), rel=0.03)
 
 
 def test_the_simulator_repeats_the_formula(tmp_path: Path) -> None:
@@ -344,10 +376,12 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.real_data
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of published runs is absent")
 @pytest.mark.parametrize(
-    ("folder", "channels", "worst"), [("INTEL_D3-S4610_SSD", 3, 0.09), ("HGST_HTS72101_100GB_7K2RPM", 1, 0.12)]
+    ("folder", "channels", "by_depth", "worst"),
+    [("INTEL_D3-S4610_SSD", 3, False, 0.09), ("HGST_HTS72101_100GB_7K2RPM", 1, True, 0.035)],
 )
-def test_real_disks(folder: str, channels: int, worst: float) -> None:
+def test_real_disks(folder: str, channels: int, by_depth: bool, worst: float) -> None:
     found = calibrate_fio(sorted((SHARED / folder).glob("*.json")))
     assert found.channels == channels and len(found.runs) == 12
     assert found.error < worst and found.error_held_out < worst
+    assert (found.model.deep_depth > 1) is by_depth
     assert any("slower at depth" in note for note in found.notes)

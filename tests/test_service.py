@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from placement_sim.model.encoding import PARAMETERS
 from placement_sim.model.service import (
     PLACES,
     SERVICE_MODELS,
@@ -119,6 +120,20 @@ def test_measured_is_linear_between_its_quantiles(level: float, expected_ns: int
     assert service_time_ns(*law, True, 1000, 0, 0, level, 0.0) == 6000
 
 
+@pytest.mark.parametrize(
+    ("present", "read_ns", "write_ns"),
+    [(1, 11_000, 20_000), (2, 11_000, 20_000), (4, 16_000, 15_000), (8, 21_000, 10_000), (900, 21_000, 10_000)],
+)
+def test_measured_at_depth_is_linear_in_the_doublings(present: int, read_ns: int, write_ns: int) -> None:
+    # From 2 to 8 operations present, two doublings, reads go from 10 to 20 us and writes from 20 to 10 us;
+    # the transfer of a read, 1 us, stays as it is.
+    model = Measured((1e-5,) * 7, (2e-5,) * 7, 1e9, 0.0, 2.0, 0.5, shallow_depth=2, deep_depth=8)
+    law = model.encode()
+    assert service_time_ns(*law, False, 1000, present, 0, 0.5, 0.0) == read_ns
+    assert service_time_ns(*law, True, 1000, present, 0, 0.5, 0.0) == write_ns
+    assert model.mean_s(False, 1000, present) == pytest.approx(read_ns * 1e-9)
+
+
 def test_table_of_one_and_of_four_rows() -> None:
     one = Table((4096,), (1e-3,), (2e-3,)).encode()
     assert service_time_ns(*one, False, 10**9, 0, 0, 0.0, 0.0) == 1_000_000
@@ -153,6 +168,11 @@ def test_no_time_is_below_a_nanosecond(model: ServiceModel) -> None:
         (Measured, ((2.0, *(1.0,) * 6), (1.0,) * 7)),
         (Measured, ((-1.0, *(1.0,) * 6), (1.0,) * 7)),
         (Measured, ((1.0,) * 7, (1.0,) * 7, -1.0)),
+        (Measured, ((1.0,) * 7, (1.0,) * 7, 0.0, 0.0, 0.0, 1.0, 1.0, 2.0)),
+        (Measured, ((1.0,) * 7, (1.0,) * 7, 0.0, 0.0, 2.0, 1.0, 1.0, 1.0)),
+        (Measured, ((1.0,) * 7, (1.0,) * 7, 0.0, 0.0, 2.0, 1.0, 0.5, 2.0)),
+        (Measured, ((1.0,) * 7, (1.0,) * 7, 0.0, 0.0, 2.0, 1.0, 4.0, 2.0)),
+        (Measured, ((1.0,) * 7, (1.0,) * 7, 0.0, 0.0, 2.0, math.nan, 1.0, 2.0)),
     ],
 )
 def test_models_refuse_what_cannot_be(make: type[ServiceModel], arguments: tuple[float, ...]) -> None:
@@ -162,7 +182,7 @@ def test_models_refuse_what_cannot_be(make: type[ServiceModel], arguments: tuple
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown kind"):
-        service_time_ns(99, (0.0,) * 16, False, 1, 0, 0, 0.0, 0.0)
+        service_time_ns(99, (0.0,) * PARAMETERS, False, 1, 0, 0, 0.0, 0.0)
 
 
 def load(name: str) -> ServiceModel:
@@ -179,7 +199,7 @@ def test_disk_files_are_complete(path: Path) -> None:
     model = load(path.stem)
     assert {field.name for field in dataclasses.fields(model)} == set(described["parameters"])
     kind, p = model.encode()
-    assert len(p) == 16
+    assert len(p) == PARAMETERS
     assert all(type(value) is float for value in p)
     assert list(SERVICE_MODELS)[kind] == described["kind"]
 

@@ -13,12 +13,19 @@ from placement_sim.engine.faults import FaultControl
 from placement_sim.engine.simulate import simulate
 from placement_sim.model.cluster import Cluster, Disk, Host, StorageObjectSpec
 from placement_sim.model.faults import DiskChange
-from placement_sim.model.service import Deterministic, Exponential, Ssd
+from placement_sim.model.service import Deterministic, Exponential, Measured, Ssd
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.workloads.requests import READ, UNMAP, WRITE, Requests
 
 TICK = 1000  # ns; arrivals, service times and events fall on ticks, so that they coincide
-SERVICES = (Deterministic(TICK * 1e-9), Deterministic(3 * TICK * 1e-9), Exponential(2e-6), Ssd(1e-6, 2e-6, 4e9, 4e9))
+DEPTH_DEPENDENT = Measured((1e-6,) * 7, (2e-6,) * 7, 0.0, 0.0, 3.0, 0.5, shallow_depth=1.0, deep_depth=4.0)
+SERVICES = (
+    Deterministic(TICK * 1e-9),
+    Deterministic(3 * TICK * 1e-9),
+    Exponential(2e-6),
+    Ssd(1e-6, 2e-6, 4e9, 4e9),
+    DEPTH_DEPENDENT,
+)
 
 
 @st.composite

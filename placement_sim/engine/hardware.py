@@ -149,7 +149,8 @@ class Hardware:
             # The head ends behind what was transferred, by the same relation as the position.
             self._heads[disk] = position + (size_bytes << 32) // object_bytes
         else:
-            time_ns = service_time_ns(law, parameters, is_write, size_bytes, 0, 0, u0, u1)
+            present = self.stations[disk].present  # this one counts, whose end made room for it does not
+            time_ns = service_time_ns(law, parameters, is_write, size_bytes, present, 0, u0, u1)
         if self._slowdown[disk] != 1.0:
             time_ns = int(time_ns * self._slowdown[disk] + 0.5)
         return time_ns

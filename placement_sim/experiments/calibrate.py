@@ -12,12 +12,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from placement_sim.errors import InputError
-from placement_sim.experiments.fio_fit import Fit, fit_runs, held_out, log_errors, make_model, slower_at_depth
+from placement_sim.experiments.fio_fit import (
+    Choice,
+    Fit,
+    choose_fit,
+    log_errors,
+    make_model,
+    root_mean_square,
+    slower_at_depth,
+)
 from placement_sim.experiments.fio_runs import FioRun, read_fio
 from placement_sim.experiments.run import run as run_scenario
 from placement_sim.experiments.scenario import Scenario
@@ -109,28 +115,24 @@ def calibrate_fio(
 
     Notes
     -----
-    The place on the disk and the depth of the queue do not enter a service time: see the notes
-    of the result for what that costs.
+    The place on the disk does not enter a service time; the depth of the queue does, where that
+    pays on runs held out. See the notes of the result for what this costs.
     """
     runs = read_fio(paths)
     sides = {run.is_write for run in runs}
     if len(sides) == 1 and not writes_as_reads:
         missing = "randread" if True in sides else "randwrite"
         raise InputError("fio runs", f"there is none of rw={missing}", "add one, or say that both are alike")
-    fit = fit_runs(runs, rate_bytes_per_s)
+    choice = choose_fit(runs, rate_bytes_per_s)
+    fit = choice.fit
     errors = [log_errors(fit, run, run.host_gap_s) for run in runs]
-    outside = held_out(runs, rate_bytes_per_s)
-    error_held_out = _root_mean_square(np.expm1([pair for pair in outside if pair]))
-    _refuse(fit, runs, errors, outside, most_error)
+    _refuse(fit, runs, errors, choice.held_out, most_error)
     model = make_model(fit, runs)
-    frame = _frame(fit, model, runs, outside)
-    error = _root_mean_square(frame[["iops_error", "latency_error"]].to_numpy())
-    said = tuple(_notes(fit, runs, rate_bytes_per_s, error, error_held_out, frame))
-    return Calibration(model, fit.channels, frame, error, error_held_out, _source(runs), said)
-
-
-def _root_mean_square(errors: npt.NDArray[np.float64]) -> float:
-    return math.sqrt(float(np.mean(errors**2))) if errors.size else math.nan
+    frame = _frame(fit, model, runs, choice.held_out)
+    error = math.sqrt(float((frame[["iops_error", "latency_error"]].to_numpy() ** 2).mean()))
+    said = [*_said_of_the_fit(choice, model, runs, error), *_said_of_the_runs(fit, runs, rate_bytes_per_s, frame)]
+    error_held_out = root_mean_square(choice.held_out)
+    return Calibration(model, fit.channels, frame, error, error_held_out, _source(runs), tuple(said))
 
 
 def _refuse(
@@ -142,13 +144,13 @@ def _refuse(
 ) -> None:
     """Raise where the model does not explain the runs: the error held out, else the error of the fit."""
     used = [pair or inside for pair, inside in zip(outside, errors, strict=True)]
-    error = _root_mean_square(np.expm1(used))
+    error = root_mean_square(used)
     if error <= most_error:
         return
     worst = max(range(len(runs)), key=lambda i: max(map(abs, used[i])))
     run, miss = runs[worst], math.expm1(used[worst][0])
     problem = (
-        f"no constant number of channels and service times explains the runs: the best, {_channels(fit.channels)}, "
+        f"no constant number of channels explains the runs: the best, {_channels(fit.channels)}, "
         f"is off by {error:.0%}, and by {miss:+.0%} in IOPS at {_named(run)}"
     )
     cure = f"leave out the runs of another regime (idle states, caches, garbage collection), or allow {error:.2f}"
@@ -203,8 +205,10 @@ def simulate_run(model: Measured, channels: int, run: FioRun, requests: int = SI
     """
     side = "write" if run.is_write else "read"
     quantiles, rate = getattr(model, f"{side}_quantiles_s"), getattr(model, f"{side}_bytes_per_s")
-    law = {f"{name}_quantiles_s": list(quantiles) for name in ("read", "write")}
+    law: dict[str, Any] = {f"{name}_quantiles_s": list(quantiles) for name in ("read", "write")}
     law |= {f"{name}_bytes_per_s": rate for name in ("read", "write")}
+    law |= {f"{name}_deep_factor": getattr(model, f"{side}_deep_factor") for name in ("read", "write")}
+    law |= {"shallow_depth": model.shallow_depth, "deep_depth": model.deep_depth}
     room_bytes = 1024 * run.size_bytes
     loop = {"outstanding": run.depth, "think": {"law": "fixed", "mean_s": run.host_gap_s}}
     drawn = {"requests": requests, "read_share": 0.0, "size": run.size_bytes, "align": run.size_bytes, "closed": loop}
@@ -238,24 +242,38 @@ def _source(runs: Sequence[FioRun]) -> str:
     return "; ".join(said)
 
 
-def _notes(
-    fit: Fit,
-    runs: Sequence[FioRun],
-    rate_bytes_per_s: float | None,
-    error: float,
-    error_held_out: float,
-    frame: pd.DataFrame,
-) -> list[str]:
-    known = math.isfinite(error_held_out)
+def _said_of_the_fit(choice: Choice, model: Measured, runs: Sequence[FioRun], error: float) -> list[str]:
+    """Say which form was taken, why, and how far off it is."""
+    fit, outside = choice.fit, root_mean_square(choice.held_out)
+    by_depth = fit.deep_depth > fit.channels
+    depends = "the queue but not on the place" if by_depth else "neither place nor queue"
     said = [
-        f"{_channels(fit.channels)}, service times that depend on neither place nor queue: off by {error:.1%} (root "
-        "mean square of rate and mean latency over the runs)"
-        + (f", by {error_held_out:.1%} at depths held out." if known else "; too few runs to hold any out.")
+        f"{_channels(fit.channels)}, service times that depend on {depends}: off by {error:.1%} (root mean square of "
+        "rate and mean latency over the runs)"
+        + (f", by {outside:.1%} at depths held out." if math.isfinite(outside) else "; too few runs to hold any out.")
     ]
+    if by_depth:
+        said.append(
+            f"From {model.shallow_depth:.0f} to {model.deep_depth:.0f} operations present the latency of reads changes "
+            f"by {model.read_deep_factor - 1:+.1%}, that of writes by {model.write_deep_factor - 1:+.1%}, linear in "
+            f"the logarithm of the depth; without this, {choice.constant_error:.1%} off at depths held out."
+        )
+    elif math.isfinite(choice.by_depth_error):
+        said.append(
+            f"Service times that depend on the depth would be off by {choice.by_depth_error:.1%} at depths held out, "
+            "which does not pay for them."
+        )
+    return said + [line if by_depth else f"{line} The model's rate does not fall." for line in slower_at_depth(runs)]
+
+
+def _said_of_the_runs(
+    fit: Fit, runs: Sequence[FioRun], rate_bytes_per_s: float | None, frame: pd.DataFrame
+) -> list[str]:
+    """Say what the runs do not tell, and how far off the tails are."""
+    said = []
     p99 = frame["latency_s_p99_fitted"] / frame["latency_s_p99_measured"] - 1
     if p99.notna().any():
         said.append(f"99th percentiles are off by {p99.min():+.0%} to {p99.max():+.0%}.")
-    said += [f"{line} The model's rate does not fall." for line in slower_at_depth(runs)]
     if fit.channels == max(run.depth for run in runs):
         said.append("The deepest runs did not saturate the disk: it may have more channels.")
     for is_write, name in ((False, "Reads"), (True, "Writes")):

@@ -1,10 +1,10 @@
-"""How a service-time model becomes a kind code and 16 floats, and the checks all models share."""
+"""How a service-time model becomes a kind code and a row of floats, and the checks all models share."""
 
 from __future__ import annotations
 
 import math
 
-PARAMETERS = 16
+PARAMETERS = 20  # floats of an encoded model: as many as the longest, `Measured`, needs
 
 HDD = 0
 SSD = 1
@@ -22,13 +22,13 @@ Encoded = tuple[int, tuple[float, ...]]
 
 
 def pad(kind: int, *values: float) -> Encoded:
-    """Fill up to 16 floats with zeros.
+    """Fill up to PARAMETERS floats with zeros.
 
     Examples
     --------
     >>> kind, p = pad(SSD, 1, 2)
     >>> kind, len(p), p[:3]
-    (1, 16, (1.0, 2.0, 0.0))
+    (1, 20, (1.0, 2.0, 0.0))
     """
     padded = [float(value) for value in values] + [0.0] * (PARAMETERS - len(values))
     return kind, tuple(padded)

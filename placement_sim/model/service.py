@@ -1,7 +1,7 @@
 """Service-time models of disks: what one operation costs, without any queueing.
 
-Every model encodes itself as a kind code and 16 floats; `service_time_ns` reads nothing
-else, so that the readable engine calls it as it stands and the fast one compiles it.
+Every model encodes itself as a kind code and a row of floats; `service_time_ns` reads
+nothing else, so that the readable engine calls it as it stands and the fast one compiles it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Hdd:
                 )
 
     def encode(self) -> Encoded:
-        """Give the kind code and the 16 floats (six used)."""
+        """Give the kind code and the floats (six used)."""
         return pad(
             HDD,
             self.seek_read_mean_s,
@@ -121,7 +121,7 @@ class Ssd:
         check_positive(read_bytes_per_s=self.read_bytes_per_s, write_bytes_per_s=self.write_bytes_per_s)
 
     def encode(self) -> Encoded:
-        """Give the kind code and the 16 floats (four used)."""
+        """Give the kind code and the floats (four used)."""
         return pad(
             SSD,
             self.read_latency_s,
@@ -175,7 +175,7 @@ class Table:
                 raise ValueError(f"{name} falls at the end, so that it cannot be extended: {times_s}")
 
     def encode(self) -> Encoded:
-        """Give the kind code and the 16 floats: rows, then sizes, reads and writes in fours."""
+        """Give the kind code and the floats: rows, then sizes, reads and writes in fours."""
         fill = (0.0,) * (TABLE_ROWS - len(self.sizes_bytes))
         rows = len(self.sizes_bytes)
         return pad(TABLE, rows, *self.sizes_bytes, *fill, *self.read_s, *fill, *self.write_s, *fill)
@@ -197,7 +197,7 @@ class Exponential:
         check_positive(mean_s=self.mean_s)
 
     def encode(self) -> Encoded:
-        """Give the kind code and the 16 floats (one used)."""
+        """Give the kind code and the floats (one used)."""
         return pad(EXPONENTIAL, self.mean_s)
 
 
@@ -217,7 +217,7 @@ class Deterministic:
         check_not_negative(time_s=self.time_s)
 
     def encode(self) -> Encoded:
-        """Give the kind code and the 16 floats (one used)."""
+        """Give the kind code and the floats (one used)."""
         return pad(DETERMINISTIC, self.time_s)
 
 
@@ -240,7 +240,7 @@ class Uniform:
             raise ValueError(f"high_s must be >= low_s = {self.low_s!r}, got {self.high_s!r}")
 
     def encode(self) -> Encoded:
-        """Give the kind code and the 16 floats (two used)."""
+        """Give the kind code and the floats (two used)."""
         return pad(UNIFORM, self.low_s, self.high_s)
 
 
@@ -265,7 +265,7 @@ class Hyperexponential:
             raise ValueError(f"p must be in [0, 1], got {self.p!r}")
 
     def encode(self) -> Encoded:
-        """Give the kind code and the 16 floats (three used)."""
+        """Give the kind code and the floats (three used)."""
         return pad(HYPEREXPONENTIAL, self.p, self.mean_1_s, self.mean_2_s)
 
 
@@ -286,10 +286,11 @@ def service_time_ns(
     Parameters
     ----------
     kind, p
-        What ``encode()`` of a model gave; p has shape (16,).
+        What ``encode()`` of a model gave; p has shape (PARAMETERS,).
     position, head
-        Where the operation starts and where the last one ended: ``offset * 2**32 //
-        capacity``, in [0, 2**32), 0 at the outer edge. Signed 64-bit when compiled.
+        Of `Hdd`: where the operation starts and where the last one ended, ``offset * 2**32 // capacity``, in
+        [0, 2**32), 0 at the outer edge. Of others: operations present when service starts, this one included,
+        not the one whose end made room for it; and 0. Signed 64-bit when compiled.
     u0, u1
         Uniform draws in [0, 1).
 
@@ -299,12 +300,11 @@ def service_time_ns(
         The kind is unknown.
     """
     if kind == HDD:
-        seek_mean_s = p[1] if is_write else p[0]
         distance = abs(position - head) / 4294967296.0
         rate = p[3] + (p[4] - p[3]) * (position / 4294967296.0)
         time_s = size_bytes / rate
         if distance > 0.0:
-            time_s += p[5] + (seek_mean_s - p[5]) * 1.875 * math.sqrt(distance)
+            time_s += p[5] + ((p[1] if is_write else p[0]) - p[5]) * 1.875 * math.sqrt(distance)
             time_s += u0 * 2.0 * p[2]
     elif kind == SSD:
         time_s = p[1] + size_bytes / p[3] if is_write else p[0] + size_bytes / p[2]
@@ -331,6 +331,8 @@ def service_time_ns(
         row = int(u0 >= 0.1) + int(u0 >= 0.5) + int(u0 >= 0.8) + int(u0 >= 0.9) + int(u0 >= 0.99)
         first = row + (9 if is_write else 2)
         time_s = p[first] + (p[first + 1] - p[first]) * (u0 - LEVELS[row]) / (LEVELS[row + 1] - LEVELS[row])
+        growth = p[17] if is_write else p[16]
+        time_s *= 1.0 + growth * math.log2(min(float(position), p[19]) / p[18]) if position > p[18] else 1.0
         rate = p[1] if is_write else p[0]
         time_s += size_bytes / rate if rate > 0.0 else 0.0
     else:

@@ -21,7 +21,6 @@ from placement_sim.model.service import service_time_ns
 from placement_sim.randomness import draw, mix
 
 IN_SERVICE, WAITING = 1, 2
-AT_HEAD = 0
 
 
 def service_ns(s: State, op_index: int) -> int:
@@ -43,7 +42,8 @@ def service_ns(s: State, op_index: int) -> int:
         )
         disk.head = position + share(op.size_bytes, object_bytes)
     else:
-        time_ns = service_time_ns(disk.law, s.laws[op.disk], op.is_write != 0, op.size_bytes, AT_HEAD, AT_HEAD, u0, u1)
+        present = disk.serving + disk.waiting  # this one counts, whose end made room for it does not
+        time_ns = service_time_ns(disk.law, s.laws[op.disk], op.is_write != 0, op.size_bytes, present, 0, u0, u1)
     if disk.slowdown != 1.0:
         time_ns = int(time_ns * disk.slowdown + 0.5)
     return time_ns

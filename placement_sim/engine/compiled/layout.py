@@ -95,7 +95,7 @@ class State(NamedTuple):
     objects: Array
     legs: Array
     members: Array
-    laws: Array  # float64 (disks, 16)
+    laws: Array  # float64 (disks, PARAMETERS)
     free_bytes: Array
     capacity_bytes: Array
     queue_requests: Array

@@ -10,7 +10,7 @@ from placement_sim.engine.compiled import layout
 from placement_sim.engine.compiled.layout import NONE, State
 from placement_sim.engine.space import Space
 from placement_sim.model.cluster import Cluster
-from placement_sim.model.encoding import DRAWS
+from placement_sim.model.encoding import DRAWS, PARAMETERS
 from placement_sim.model.map_store import MapStore
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import stream_key
@@ -18,7 +18,6 @@ from placement_sim.randomness import stream_key
 POOL = 256  # requests, operations and events to begin with
 STREAMS = 16
 LINES = 4096  # of records and of signals: both are emptied when they are full
-LAW_PARAMETERS = 16
 
 
 def signed(key: int) -> int:
@@ -57,7 +56,7 @@ def make_state(
         objects=objects,
         legs=_legs(store),
         members=members,
-        laws=np.array([parameters for _, parameters in laws], np.float64).reshape(-1, LAW_PARAMETERS),
+        laws=np.array([parameters for _, parameters in laws], np.float64).reshape(-1, PARAMETERS),
         free_bytes=space.free_bytes,
         capacity_bytes=space.capacity_bytes,
         queue_requests=np.zeros(disk_count, np.int64),
