@@ -207,5 +207,6 @@ class Outcome:
     no_space: NoSpace | None
     windows: Windows
     records: Records | None = None
+    streams: tuple[str, ...] = ()  # names, by the index that records give
     data_path: str = "reference"  # which one it was; the rest does not depend on it
     allocation: list[list[npt.NDArray[Any]]] = field(default_factory=list)

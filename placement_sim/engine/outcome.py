@@ -67,6 +67,7 @@ def make_outcome(
         no_space=path.no_space,
         windows=_windows(samples),
         records=_records(path.records),
+        streams=tuple(path.stream_names()),
         data_path=name,
         allocation=[[leg.parent.array for leg in tree.legs] for tree in objects],
     )

@@ -378,6 +378,10 @@ class ReferenceDataPath:
         in_flight = sum(source.in_flight for source in self._sources)
         return counts | {"finished": finished, "in_flight": in_flight, "metadata_writes": written}
 
+    def stream_names(self) -> list[str]:
+        """Give the names of all streams, in the order of their start."""
+        return [source.name for source in self._sources]
+
     def totals(self) -> tuple[int, int]:
         """Give the finished requests and the sum of their latencies."""
         done = self.ledger.counts()

@@ -122,7 +122,6 @@ def load_frames(folder: str | Path, names: Iterable[str]) -> tuple[dict[str, pd.
 
 def make_result(
     cluster: Cluster,
-    workloads: list[str],
     events: tuple[DiskChange, ...],
     outcome: Outcome,
     manifest: dict[str, Any],
@@ -142,7 +141,7 @@ def make_result(
         summary,
         disks,
         _objects(cluster, outcome),
-        _requests(workloads, outcome),
+        _requests(outcome),
         _latency_bins(outcome),
         _timeline(cluster, outcome),
         _events(cluster, events, outcome, marks),
@@ -191,13 +190,13 @@ def _objects(cluster: Cluster, outcome: Outcome) -> pd.DataFrame:
     )
 
 
-def _requests(workloads: list[str], outcome: Outcome) -> pd.DataFrame:
+def _requests(outcome: Outcome) -> pd.DataFrame:
     records = outcome.records
     if records is None:
         return make_frame({key: [] for key in ("workload", "number", "kind", "issued_s", "latency_s", "status")})
     return make_frame(
         {
-            "workload": np.array(workloads, dtype=object)[records.stream],
+            "workload": np.array([*outcome.streams, ""], dtype=object)[records.stream],
             "number": records.number,
             "kind": np.array(KIND_NAMES, dtype=object)[records.kind],
             "issued_s": records.issued_ns * NS,

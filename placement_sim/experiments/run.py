@@ -70,10 +70,9 @@ def run(
 
 def result_of(scenario: Scenario, simulated: Simulated) -> Result:
     """Make frames, summary and manifest of a simulation."""
-    workloads = [workload.name for workload in scenario.workloads]
     made_by = manifest(scenario, simulated.seed, simulated.policy, simulated.strategy)
     made_by |= {"traces": simulated.traces}
-    return make_result(simulated.cluster, workloads, simulated.events, simulated.outcome, made_by, simulated.fleet)
+    return make_result(simulated.cluster, simulated.events, simulated.outcome, made_by, simulated.fleet)
 
 
 class Simulated(NamedTuple):

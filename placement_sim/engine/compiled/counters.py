@@ -84,6 +84,10 @@ class Counters:
             "metadata_writes": self._metadata_writes() - self._metadata_writes_before if needs_map else 0,
         }
 
+    def stream_names(self) -> list[str]:
+        """Give the names of all streams, in the order of their start."""
+        return [stream.name for stream in self._streams]
+
     def totals(self) -> tuple[int, int]:
         """Give the finished requests and the sum of their latencies."""
         finished = int(self._state.histogram.sum()) + int(self._state.g[0].unmaps)

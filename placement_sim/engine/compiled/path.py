@@ -86,6 +86,7 @@ class CompiledDataPath(Counters):
         self._ended: list[simpy.Event] = []
         self._row_slots: list[tuple[int, int]] = []  # where a stream's rows lie, and how many fit
         self._rows_used = 0
+        self._free_rows: list[tuple[int, int]] = []  # slots of streams that have ended
         self._raw: dict[str, int] = {}
         self._raw_events: dict[tuple[int, int], simpy.Event] = {}
         self._metadata_writes_before = 0
@@ -138,6 +139,7 @@ class CompiledDataPath(Counters):
         for why, stream, number in signals:
             if why == layout.ENDED:
                 self._ended[stream].succeed()
+                self._free_rows.insert(0, self._row_slots[stream])
             elif why == layout.RAW_DONE:
                 self._raw_events.pop((stream, number >> 1)).succeed(bool(number & 1))
             elif self._on_no_space:
@@ -249,21 +251,29 @@ class CompiledDataPath(Counters):
         needed = left + len(chunk)
         first, size = self._row_slots[index]
         if needed > size:
-            first, size = self._row_slots[index] = self._take_rows(needed), needed
+            self._free_rows.insert(0, (first, size))
+            first, size = self._row_slots[index] = self._take_rows(needed)
         for column in ROW_COLUMNS:
             rows = getattr(self._state, f"row_{column}")
             rows[first : first + left] = rows[record.row : record.row_end].copy()
             rows[first + left : first + needed] = getattr(chunk, column)
         record.row, record.row_end = first, first + needed
 
-    def _take_rows(self, count: int) -> int:
+    def _take_rows(self, count: int) -> tuple[int, int]:
+        """Find room for so many rows, left by a stream that has ended or new; give where, and how many fit."""
+        for place, (first, size) in enumerate(self._free_rows):
+            if size >= count:
+                del self._free_rows[place]
+                return first, size
+            if place == 8:
+                break
         first = self._rows_used
         self._rows_used += count
         if self._rows_used > len(self._state.row_kind):
             names = [f"row_{column}" for column in ROW_COLUMNS]
             grown = {name: longer(getattr(self._state, name), 2 * self._rows_used) for name in names}
             self._set_state(self._state._replace(**grown))
-        return first
+        return first, count
 
     def stop_stream(self, running: Running) -> None:
         """Issue nothing more; the event succeeds when what is in flight has completed."""
