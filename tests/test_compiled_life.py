@@ -29,9 +29,9 @@ print(outcome.data_path, outcome.counts["finished"], "numba" in sys.modules)
 
 def python(text, folder=None, **environment):
     """Run Python text in a process of its own, with this package or one in another folder."""
-    path = os.pathsep.join([str(folder or PACKAGE.parent), str(Path(__file__).parent)])
-    variables = os.environ | {"PYTHONPATH": path} | environment
-    done = subprocess.run([sys.executable, "-c", text], env=variables, capture_output=True, text=True)
+    folder = folder or PACKAGE.parent  # also the working directory, which Python looks into first
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parent)])} | environment
+    done = subprocess.run([sys.executable, "-c", text], env=variables, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip(), done.stderr
 
