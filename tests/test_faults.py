@@ -83,7 +83,7 @@ def changes(faults):
 def test_causes_overlap():
     down_up = [(1, "host_down", 0), (2, "host_up", 0)]
     assert changes(down_up) == [(1, "offline", 0), (1, "offline", 1), (2, "online", 0), (2, "online", 1)]
-    assert changes([(1, "disk_fail", 0), (2, "disk_online", 0)]) == [(1, "offline", 0)]
+    assert changes([(1, "disk_fail", 0), (2, "disk_online", 0)]) == [(1, "fail", 0)]
     assert changes([*down_up, (1, "disk_fail", 1)])[-1] == (2, "online", 0)
     overlap = [(1, "host_down", 0), (2, "disk_offline", 0), (3, "host_up", 0), (4, "disk_online", 0)]
     assert changes(overlap)[2:] == [(3, "online", 1), (4, "online", 0)]
@@ -99,6 +99,15 @@ def test_a_disk_added_to_a_host_that_is_down_is_out_of_reach():
         (2, "disk_offline", 1),
         (3, "disk_online", 1),
     ]
+
+
+def test_power_and_partitions_are_causes_of_their_own():
+    cut = [(1, "host_cut_off", 0), (2, "host_down", 0), (3, "host_up", 0), (4, "host_rejoined", 0)]
+    assert changes(cut) == [(1, "offline", 0), (1, "offline", 1), (4, "online", 0), (4, "online", 1)]
+    dark = [(1, "disk_fail", 1), (2, "power_loss", -1), (3, "host_down", 1), (4, "power_on", -1), (5, "host_up", 1)]
+    assert changes(dark) == [
+        (1, "fail", 1), (2, "power_loss", -1), (4, "power_on", -1), (4, "online", 0), (5, "online", 2),
+    ]  # fmt: skip
 
 
 def test_read_only_outlasts_an_outage():
@@ -170,7 +179,7 @@ def test_drawn_failures_hang_on_their_disk_alone():
     for index, name in enumerate(("a-0", "a-1", "b", "c")):
         expected += [(failed_s, index) for failed_s, _ in renewals(1, name, Exponential(5.0), None, 10.0)]
     assert [(round(time_s, 6), disk) for time_s, _, disk in found] == [(round(t, 6), d) for t, d in sorted(expected)]
-    assert len(found) > 0 and {action for _, action, _ in found} == {"disk_offline"}
+    assert len(found) > 0 and {action for _, action, _ in found} == {"disk_fail"}
     assert found != events_of(scenario(failures=law), seed=2)
     hosts = law + 'hosts = { life = { law = "fixed", time = "3 s" }, down = { law = "fixed", time = "1 s" } }\n'
     outages = events_of(scenario(failures=hosts.replace('disks = { law = "exponential", mean = "5 s" }\n', "")))
@@ -184,7 +193,7 @@ def test_a_log_is_replayed(tmp_path):
     (tmp_path / "log.csv").write_text(log)
     found = events_of(scenario(failures='[failures]\nlog = "log.csv"\n', folder=tmp_path))
     assert found == [
-        (0.0, "disk_slow", 2), (1.0, "disk_offline", 3), (2.5, "disk_offline", 0), (2.5, "disk_offline", 1),
+        (0.0, "disk_slow", 2), (1.0, "disk_fail", 3), (2.5, "disk_offline", 0), (2.5, "disk_offline", 1),
         (4.0, "disk_online", 0), (4.0, "disk_online", 1),
     ]  # fmt: skip
     log_digest = run(scenario(failures='[failures]\nlog = "log.csv"\n', folder=tmp_path)).manifest["traces_sha256"]
@@ -220,6 +229,9 @@ MISTAKES = [
     ('events = [{ at = 1, action = "host_down", host = "b" }]', "", "events[0].host"),
     ('events = [{ at = 1, action = "disk_fail" }]', "", "events[0].disk"),
     ('events = [{ at = 1, action = "disk_melt", disk = "b" }]', "", "events[0].action"),
+    ('events = [{ at = 1, action = "power_loss", disk = "b" }]', "", "events[0].disk"),
+    ('events = [{ at = 1, action = "rebalance" }]', "", "events[0].spread"),
+    ('events = [{ at = 1, action = "evacuate", disk = "b", spread = 0.1 }]', "", "events[0].spread"),
     ("", '[failures]\ndisks = { law = "backblaze", model = "ST1" }', "failures.disks"),
     ("", '[failures]\ndisks = { law = "weibul" }', "failures.disks.law"),
     ("", '[failures]\ndisks = { law = "annual_rate", rate = 0 }', "failures.disks"),
@@ -237,15 +249,15 @@ def test_a_mistake_names_its_place(events, failures, key):
 
 
 def test_what_a_run_cannot_do_yet_is_refused():
-    with pytest.raises(InputError, match="no rebuild yet"):
-        run(scenario(failures='[failures]\ndisks = { law = "backblaze" }\nrebuild = { rate = "1 MB/s" }'))
+    with pytest.raises(InputError, match="no law replaces"):
+        run(scenario(failures='[failures]\nreplace = { law = "fixed", time = "1 h" }'))
     text = BASE.replace("EVENTS", "").replace('horizon = "10 s"', "")
     with pytest.raises(InputError, match="no horizon"):
         run(Scenario.from_text(text.replace("FAILURES", '[failures]\ndisks = { law = "backblaze" }')))
 
 
 def test_every_action_has_a_target_and_a_meaning():
-    assert {action.target for action in ACTIONS.values()} == {"disk", "host"}
+    assert {action.target for action in ACTIONS.values()} == {"disk", "host", "cluster"}
     assert all(action.meaning for action in ACTIONS.values())
 
 

@@ -173,7 +173,8 @@ def check(world, out):
     assert (out.used_bytes <= out.capacity_bytes).all()
     assert (records.latency_ns >= 0).all()
     assert int(out.histogram.sum()) == counts["reads"] + counts["writes"]
-    if not any(event.action == "disk_offline" for event in world.events) and counts["in_flight"] == 0:
+    breaks = {"disk_offline", "disk_fail", "power_loss", "evacuate", "rebalance", "sector_error", "disk_online"}
+    if not breaks & {event.action for event in world.events} and counts["in_flight"] == 0:
         assert out.queue_area_ns.tolist() == out.sojourn_sum_ns.tolist()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
+from placement_sim.model.cluster import Cluster
 from placement_sim.model.storage_object import StorageObject
 from placement_sim.workloads.requests import Requests
 
@@ -21,6 +22,8 @@ Ints = npt.NDArray[np.int64]
 
 PathName = Literal["auto", "reference", "compiled"]
 GUEST = "guest"
+REPAIR, MOVE = "repair", "move"
+COPIES = (REPAIR, MOVE)  # purposes that are no requests of anyone
 FIRST_PHASE = "start"
 
 COUNT_NAMES = (
@@ -69,6 +72,10 @@ class Running:
 class DataPath(Protocol):
     """What control processes may ask of a data path."""
 
+    placement: Any  # `placement.Placement`: maps, records of degraded blocks, the policy's choice
+    space: Any  # `space.Space`
+    queue_requests: Any  # by disk: waiting and in service
+    cluster: Cluster
     env: Any  # a simpy.Environment whose times are integer nanoseconds; SimPy's own hints say float
     objects: list[StorageObject]
     counts: dict[str, int]
@@ -87,6 +94,10 @@ class DataPath(Protocol):
 
         `position` is a share of the disk in units of 2**-32.
         """
+        ...
+
+    def has_older_write(self, object_index: int, block: int, until_ns: int) -> bool:
+        """Tell whether a write of a block that was issued by then is still in flight."""
         ...
 
     def set_backing(self, object_index: int, backing_index: int) -> None:

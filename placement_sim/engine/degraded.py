@@ -12,6 +12,7 @@ from typing import NamedTuple
 from placement_sim.engine.space import Space
 from placement_sim.model.cluster import OFFLINE, ONLINE
 from placement_sim.model.copies import BlockRecord, add_part, covered_bytes, cut_part
+from placement_sim.model.recovery import recover_leg
 from placement_sim.model.storage_object import Leg, StorageObject
 
 DONE, NO_SPACE, UNAVAILABLE, SKIPPED = 0, 1, 2, 3  # why a write goes nowhere; SKIPPED: the other legs take it
@@ -50,6 +51,10 @@ class Degraded:
     def counts(self) -> dict[str, int]:
         """Give what happened since the start of the run, and what is not whole at present."""
         return {"degraded_written_bytes": self.written_bytes, "recorded_blocks": len(self.records)}
+
+    def copies(self) -> int:
+        """Count the copies being made."""
+        return sum(record.target >= 0 for record in self.records.values())
 
     # -- what lies where -----------------------------------------------------------------------
 
@@ -187,6 +192,52 @@ class Degraded:
                     del self.records[key]
                     self._objects[object_index].legs[key[1]].parent.clear(block)
 
+    # -- crashes and bad sectors ---------------------------------------------------------------
+
+    def power_loss(self, disk_count: int) -> None:
+        """Forget what is volatile: reservations are given back, parents come back from the written maps (A9)."""
+        for object_index, tree in enumerate(self._objects):
+            for leg_index, leg in enumerate(tree.legs):
+                self._crash((object_index, leg_index), leg, tree.spec.block_bytes, disk_count)
+
+    def _crash(self, owner: tuple[int, int], leg: Leg, block_bytes: int, disk_count: int) -> None:
+        for block in leg.held_blocks():
+            key = (*owner, block)
+            pending = leg.pending[block] - 1
+            if pending >= 0 and not leg.written[pending].is_written(block):
+                leg.pending[block] = 0
+                self._space.cancel(pending, block_bytes)
+            record = self.records.get(key)
+            if record is not None and not self._has_come_to_nothing(key, leg, record):
+                self.abort_copy(key)
+        kept = {key[2]: leg.parent.entries[key[2]] for key in self.records if key[:2] == owner}
+        recover_leg(leg, disk_count, kept)
+        for block, entry in kept.items():
+            record = self.records[*owner, block]
+            if entry == leg.parent.degraded and not self._is_bad(record):
+                leg.set_pending(block, record.newer)
+
+    def sector_error(self, disk: int, word: int) -> bool:
+        """Let one of the blocks that a disk holds, by number, become unreadable; False if there is none to hit."""
+        maps = [(index, leg_index, leg) for index, tree in enumerate(self._objects)
+                for leg_index, leg in enumerate(tree.legs) if disk in leg.written]  # fmt: skip
+        number = word % max(1, sum(leg.written[disk].written_blocks for *_, leg in maps))
+        for index, leg_index, leg in maps:
+            count = leg.written[disk].written_blocks
+            if number < count:
+                block = int(leg.written[disk].blocks()[number])
+                if leg.parent.owner(block) != disk:  # not known yet, or there is a record already
+                    return False
+                leg.parent.set_entry(block, leg.parent.degraded)
+                self.records[index, leg_index, block] = BlockRecord(NOWHERE, disk)
+                return True
+            number -= count
+        return False
+
+    def _is_bad(self, record: BlockRecord) -> bool:
+        """Tell whether it is the record of a bad sector, part of which may have been written anew."""
+        return record.old < 0 and record.newer >= 0 and record.target < 0
+
     # -- reads and unmaps ----------------------------------------------------------------------
 
     def read(self, key: Key, start: int, end: int) -> tuple[int, int]:
@@ -197,6 +248,9 @@ class Degraded:
             entry = leg.parent.entries[key[2]]
             return self._reachable(entry - 1), NOWHERE
         covered = covered_bytes(record.parts, start, end)
+        if covered < end - start and self._is_bad(record) and self.is_kept_elsewhere(key):
+            self.make_stale(key)  # found by this read; another leg serves it
+            return LOST, NOWHERE
         newer, old = self._reachable(record.newer), self._reachable(record.old)
         if covered == end - start:
             return newer, NOWHERE

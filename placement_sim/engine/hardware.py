@@ -7,7 +7,7 @@ hop, the disk, the outbound link, a hop. Without a link there is the disk alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 from placement_sim.engine.clock import ISSUE, Clock
 from placement_sim.engine.datapath import Ints, to_arrays
@@ -178,6 +178,20 @@ class Hardware:
     def _came_back(self, op: Operation, now_ns: int) -> None:
         self.queue_requests[op.disk] -= 1
         self._answered(op, now_ns)
+
+    def has_older_write(self, object_index: int, block: int, until_ns: int) -> bool:
+        """Tell whether a write of a block that was issued by then is in service, waits, or is on its way."""
+        stations: list[Station[Any]] = [*self.stations, *self._links_in, *self._links_out]
+        flying = [item[3] for item in self._clock.queue if item[3].callbacks]
+        for op in (*flying, *(op for station in stations for op in station.waiting)):
+            if type(op) is Plain:
+                if op.source.object_index == object_index and op.row[1] == WRITE and op.row[4] == block:
+                    if op.entered_ns <= until_ns:
+                        return True
+            elif type(op) is Operation and op.object_index == object_index and op.is_write:
+                if op.block <= block < op.block + op.blocks and op.request.issued_ns <= until_ns:
+                    return True
+        return False
 
     # -- control and counters --------------------------------------------------------------
 

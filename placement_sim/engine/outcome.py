@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from placement_sim.engine.datapath import Ints, Outcome, Records, Windows
+from placement_sim.engine.datapath import COPIES, Ints, Outcome, Records, Split, Windows
+from placement_sim.engine.losses import take_stock
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.invariants import check_all
 
@@ -37,19 +38,20 @@ def make_outcome(
         The model contradicts itself.
     """
     space, objects = path.space, path.objects
-    counts = path.final_counts() | path.placement.degraded.counts()
-    check_all(objects, [int(size) for size in space.used_bytes], [int(size) for size in space.reserved_bytes],
-              counts["in_flight"])  # fmt: skip
-    arrays = path.arrays()
     split = path.split()
+    guests = [purpose not in COPIES for purpose in split.purposes]
+    counts = _without_copies(path.final_counts(), split) | path.placement.degraded.counts() | take_stock(path)._asdict()
+    check_all(objects, [int(size) for size in space.used_bytes], [int(size) for size in space.reserved_bytes],
+              counts["in_flight"] + path.placement.degraded.copies())  # fmt: skip
+    arrays = path.arrays()
     # A computed owner needs no map of the parent; the components' maps are there all the same (thin objects).
     needs_map = path.placement.needs_map
     return Outcome(
         start_ns=start_ns,
         end_ns=int(path.env.now),
         counts=counts,
-        histogram=split.histogram.sum(axis=(0, 1)),
-        latency_sum_ns=split.latency_sum_ns.sum(axis=(0, 1)),
+        histogram=split.histogram[:, guests].sum(axis=(0, 1)),
+        latency_sum_ns=split.latency_sum_ns[:, guests].sum(axis=(0, 1)),
         split=split,
         capacity_bytes=np.array(space.capacity_bytes, np.int64),
         used_bytes=arrays["used_bytes"],
@@ -71,6 +73,15 @@ def make_outcome(
         data_path=name,
         allocation=[[leg.parent.array for leg in tree.legs] for tree in objects],
     )
+
+
+def _without_copies(counts: dict[str, int], split: Split) -> dict[str, int]:
+    """Leave the copies of repairs and moves out of the requests; their bytes are in `Split`, by purpose."""
+    copies = [purpose in COPIES for purpose in split.purposes]
+    reads, writes = (int(split.histogram[:, copies, kind].sum()) for kind in (0, 1))
+    failed = int(split.failed[:, copies].sum())
+    less = {"reads": reads, "writes": writes, "finished": reads + writes, "failed_offline": failed}
+    return counts | {name: counts[name] - number for name, number in less.items()}
 
 
 def _written_blocks(path: Any, disk_count: int) -> Ints:

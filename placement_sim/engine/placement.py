@@ -143,6 +143,12 @@ class Placement:
         space.reserve(disk, spec.block_bytes)
         return disk, DONE
 
+    def may_take(self, key: tuple[int, int, int], disk: int) -> bool:
+        """Tell whether a disk may take a copy of a block, by the hard rules alone."""
+        tree = self.objects[key[0]]
+        taken = self._domains_of_other_legs(tree, *key)
+        return disk in self.space.candidates(tree.members, tree.spec.block_bytes, taken, self.degraded.holders(key))[0]
+
     def _domains_of_other_legs(self, tree: StorageObject, object_index: int, leg_index: int, block: int) -> set[int]:
         taken = set()
         for index, leg in enumerate(tree.legs):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import simpy
 
 from placement_sim.engine.clock import Clock
-from placement_sim.engine.datapath import COUNT_NAMES, Ints, NoSpace, Running, Split, Stream
+from placement_sim.engine.datapath import COUNT_NAMES, NoSpace, Running, Stream
 from placement_sim.engine.degraded import DONE, LOST, NO_SPACE, SKIPPED, UNAVAILABLE
 from placement_sim.engine.hardware import RAW, Hardware, Plain
 from placement_sim.engine.placement import CACHED, ZEROS, Placement, naming_request
+from placement_sim.engine.reference_counters import ReferenceCounters
 from placement_sim.engine.source import ClosedSource, OpenSource, RawSource, Row, Source
 from placement_sim.engine.space import Space
 from placement_sim.engine.station import Operation
@@ -52,7 +52,7 @@ class Request:
         return draw(word, 2 * index), draw(word, 2 * index + 1)
 
 
-class ReferenceDataPath:
+class ReferenceDataPath(ReferenceCounters):
     """Disks, links and maps driven by SimPy events; see `datapath.DataPath` for what its methods promise."""
 
     def __init__(
@@ -82,7 +82,7 @@ class ReferenceDataPath:
             plain_failed=self._plain_failed,
         )
         self._is_direct, self._stations = self.hardware.is_direct, self.hardware.stations
-        self._queue_requests = self.hardware.queue_requests
+        self.queue_requests = self.hardware.queue_requests
         self.placement = Placement(cluster, policy, seed, self.space, self.hardware.queue_requests)
         self.objects: list[StorageObject] = self.placement.objects
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
@@ -143,7 +143,7 @@ class ReferenceDataPath:
                     plain.number = number
                     plain.row = row
                     plain.disk = disk
-                    self._queue_requests[disk] += 1
+                    self.queue_requests[disk] += 1
                     self._stations[disk].enter(plain, now_ns)
                     return
         request = Request(source, number, row, now_ns)
@@ -283,7 +283,7 @@ class ReferenceDataPath:
     def _plain_done(self, plain: Plain, now_ns: int) -> None:
         """Finish a plain request."""
         source, row, disk = plain.source, plain.row, plain.disk
-        self._queue_requests[disk] -= 1
+        self.queue_requests[disk] -= 1
         tally, kind = source.tally, row[1]
         tally.bytes[kind][disk] += row[3]
         latency_ns = now_ns - plain.entered_ns
@@ -315,7 +315,7 @@ class ReferenceDataPath:
         else:
             counts["failed_no_space" if status == NO_SPACE else "failed_offline"] += 1
             source.tally.failed += 1
-        if self.records is not None:
+        if self.records is not None and source.retries:
             self.records.append((source.index, request.number, kind, request.issued_ns, latency_ns, status))
         source.completed(request.number, status)
 
@@ -326,6 +326,10 @@ class ReferenceDataPath:
         self.space.status[disk] = status
         if status == DISK_OFFLINE:
             self.hardware.lose(disk)
+
+    def has_older_write(self, object_index: int, block: int, until_ns: int) -> bool:
+        """Tell whether a write of a block that was issued by then is still in flight."""
+        return self.hardware.has_older_write(object_index, block, until_ns)
 
     def set_slowdown(self, disk: int, factor: float) -> None:
         """Multiply the service times that begin from now on."""
@@ -365,34 +369,3 @@ class ReferenceDataPath:
         self._metadata_writes_before = self._metadata_writes()
         if self.records is not None:
             self.records.clear()
-
-    def _metadata_writes(self) -> int:
-        return int(self.placement.store.metadata_writes.sum())
-
-    def final_counts(self) -> dict[str, int]:
-        """Give all counts; a computed owner needs no map of the parent (A13)."""
-        needs_map = self.placement.needs_map
-        written = self._metadata_writes() - self._metadata_writes_before if needs_map else 0
-        counts = self.counts | self.ledger.counts()
-        finished = counts["reads"] + counts["writes"] + counts["unmaps"]
-        in_flight = sum(source.in_flight for source in self._sources)
-        return counts | {"finished": finished, "in_flight": in_flight, "metadata_writes": written}
-
-    def stream_names(self) -> list[str]:
-        """Give the names of all streams, in the order of their start."""
-        return [source.name for source in self._sources]
-
-    def totals(self) -> tuple[int, int]:
-        """Give the finished requests and the sum of their latencies."""
-        done = self.ledger.counts()
-        return done["reads"] + done["writes"] + self.counts["unmaps"], int(self.ledger.latency_sum_ns().sum())
-
-    def split(self) -> Split:
-        """Give counts and latencies by phase and purpose."""
-        return self.ledger.split()
-
-    def arrays(self) -> dict[str, Ints]:
-        """Give the per-disk counters up to now, each int64 of shape (disks,)."""
-        prefilled = [disk.prefilled_bytes for disk in self.cluster.disks]
-        used = [used + own for used, own in zip(self.space.used_bytes, prefilled, strict=True)]
-        return {"used_bytes": np.array(used, np.int64), **self.hardware.arrays()}

@@ -40,6 +40,7 @@ class Space:
         names = dict.fromkeys(host.failure_domain for host in cluster.hosts)
         numbers = {name: number for number, name in enumerate(names)}
         self.domain = [numbers[cluster.hosts[disk.host_index].failure_domain] for disk in disks]
+        self.failed = [False] * len(disks)  # for good, with all that they held
         self.blocked = [0] * len(disks)
         if arrays:
             for name in SHARED:

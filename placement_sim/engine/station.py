@@ -73,7 +73,7 @@ class Station(Generic[Thing]):
         self._service_ns = service_ns
         self._leave = leave
         self._callbacks: list[Callable[[Any], None]] = [self._served]
-        self._waiting: deque[Thing] = deque()
+        self.waiting: deque[Thing] = deque()
         self._serving: dict[Thing, None] = {}  # in the order in which service began
         self.finished = 0
         self.sojourn_sum_ns = 0
@@ -83,7 +83,7 @@ class Station(Generic[Thing]):
     @property
     def present(self) -> int:
         """Operations waiting and in service."""
-        return len(self._serving) + len(self._waiting)
+        return len(self._serving) + len(self.waiting)
 
     def enter(self, op: Thing, now_ns: int) -> None:
         """Take an operation: serve it if a channel is free, else queue it."""
@@ -95,7 +95,7 @@ class Station(Generic[Thing]):
             op.callbacks = self._callbacks
             heappush(self._queue, (now_ns + self._service_ns(op), COMPLETION, next(self._sequence), op))
         else:
-            self._waiting.append(op)
+            self.waiting.append(op)
 
     def _served(self, op: Thing) -> None:
         now_ns: int = self._clock._now
@@ -103,8 +103,8 @@ class Station(Generic[Thing]):
         self._area_ns += now_ns
         self.sojourn_sum_ns += now_ns - op.entered_ns
         del self._serving[op]
-        if self._waiting and len(self._serving) < self._channels:
-            following = self._waiting.popleft()
+        if self.waiting and len(self._serving) < self._channels:
+            following = self.waiting.popleft()
             self._serving[following] = None
             following.callbacks = self._callbacks
             heappush(self._queue, (now_ns + self._service_ns(following), COMPLETION, next(self._sequence), following))
@@ -115,8 +115,8 @@ class Station(Generic[Thing]):
     def set_channels(self, channels: int, now_ns: int) -> None:
         """Change the number of servers; what is in service stays in service."""
         self._channels = channels
-        while self._waiting and len(self._serving) < channels:
-            following = self._waiting.popleft()
+        while self.waiting and len(self._serving) < channels:
+            following = self.waiting.popleft()
             self._serving[following] = None
             self._busy_ns -= now_ns
             following.callbacks = self._callbacks
@@ -124,13 +124,13 @@ class Station(Generic[Thing]):
 
     def drop_all(self, now_ns: int) -> list[Thing]:
         """Cancel what is in service and what waits, in that order, and give it back."""
-        dropped = [*self._serving, *self._waiting]
+        dropped = [*self._serving, *self.waiting]
         for op in dropped:
             op.callbacks = []
         self._area_ns += self.present * now_ns
         self._busy_ns += len(self._serving) * now_ns
         self._serving.clear()
-        self._waiting.clear()
+        self.waiting.clear()
         return dropped
 
     def queue_area_ns(self, now_ns: int) -> int:

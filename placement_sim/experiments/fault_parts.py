@@ -18,7 +18,10 @@ COMPONENT_BYTES = 255 * 10**9  # vSAN cuts an object into components of up to 25
 
 
 class EventSpec(Part):
-    """Something that happens to one disk or host at a stated time."""
+    """Something that happens to one disk, one host or the cluster at a stated time.
+
+    `factor` is that of ``disk_slow``; `spread` is the difference of fills at which ``rebalance`` ends.
+    """
 
     at: DurationNs
     action: Literal[
@@ -31,10 +34,19 @@ class EventSpec(Part):
         "disk_slow",
         "host_down",
         "host_up",
+        "host_cut_off",
+        "host_rejoined",
+        "sector_error",
+        "evacuate",
+        "rebalance",
+        "rebalance_stop",
+        "power_loss",
+        "power_on",
     ]
     disk: Name | None = None
     host: Name | None = None
     factor: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    spread: float | None = Field(default=None, gt=0, lt=1)
 
     @property
     def target(self) -> str:
@@ -45,9 +57,14 @@ class EventSpec(Part):
     def _check(self) -> Self:
         wanted = ACTIONS[self.action].target
         given = [kind for kind in ("disk", "host") if getattr(self, kind) is not None]
-        if given != [wanted]:
+        if wanted == "cluster" and given:
+            raise MisfitError(given[0], f"{self.action} is of the whole cluster", "remove it")
+        if wanted != "cluster" and given != [wanted]:
             problem = f"{self.action} strikes a {wanted}, given is {' and '.join(given) or 'none'}"
             raise MisfitError(wanted, problem, f"name a {wanted} and nothing else")
+        if (self.spread is None) == (self.action == "rebalance"):
+            cure = "give the difference of fills that may remain" if self.spread is None else "remove the spread"
+            raise MisfitError("spread", f"belongs to rebalance, the action is {self.action}", cure)
         if (self.factor is None) == (self.action == "disk_slow"):
             cure = "give the factor of its service times" if self.factor is None else "remove the factor"
             raise MisfitError("factor", f"belongs to disk_slow, the action is {self.action}", cure)

@@ -9,7 +9,7 @@ from placement_sim.engine.reliability import Outages
 from placement_sim.errors import InputError
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import Cluster
-from placement_sim.model.faults import DiskChange, Fault, disk_changes
+from placement_sim.model.faults import CLUSTER, DiskChange, Fault, disk_changes
 from placement_sim.workloads.failures import LifeLaw, renewals
 from placement_sim.workloads.fault_log import read_fault_log
 
@@ -20,7 +20,7 @@ def build_changes(scenario: Scenario, cluster: Cluster, seed: int) -> list[DiskC
     Raises
     ------
     InputError
-        Failures are drawn without a horizon, redundancy is to return, or the log cannot be read.
+        Failures are drawn without a horizon, disks are to be replaced, or the log cannot be read.
     """
     faults = [*_scheduled(scenario, cluster), *_failures(scenario, cluster, seed)]
     hosts = [disk.host_index for disk in cluster.disks]
@@ -30,8 +30,8 @@ def build_changes(scenario: Scenario, cluster: Cluster, seed: int) -> list[DiskC
 def _scheduled(scenario: Scenario, cluster: Cluster) -> Iterator[Fault]:
     disks, hosts = _indices(cluster)
     for event in scenario.events:
-        index = (disks if event.disk else hosts)[event.target]
-        yield Fault(event.at, event.action, index, event.factor or 1.0)
+        index = disks[event.disk] if event.disk else hosts[event.host] if event.host else CLUSTER
+        yield Fault(event.at, event.action, index, event.factor or event.spread or 1.0)
 
 
 def _indices(cluster: Cluster) -> tuple[dict[str, int], dict[str, int]]:
@@ -43,10 +43,9 @@ def _failures(scenario: Scenario, cluster: Cluster, seed: int) -> list[Fault]:
     failures = scenario.failures
     if failures is None:
         return []
-    if failures.repair() is not None:
-        key = "rebuild" if failures.rebuild else "replace"
-        problem = "a run with guest I/O has no rebuild yet"
-        raise InputError(f"failures.{key}", problem, "leave it out, or use the command `reliability`")
+    if failures.replace is not None:
+        problem = "no law replaces disks in a run with guest I/O"
+        raise InputError("failures.replace", problem, "give a rebuild, or use the command `reliability`")
     faults = []
     if failures.log is not None:
         faults += read_fault_log(scenario.folder / failures.log, *_indices(cluster))

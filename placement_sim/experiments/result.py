@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.engine.datapath import Outcome
+from placement_sim.engine.fault_log import FaultLog
 from placement_sim.engine.histogram import percentile_ns, upper_edge_ns
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.columns import make_frame
+from placement_sim.experiments.fault_frames import fault_marks, fault_summary
 from placement_sim.experiments.fleet_frames import fleet_frames, fleet_summary, phases_frame, why_waited
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.faults import DiskChange
@@ -126,13 +128,18 @@ def make_result(
     outcome: Outcome,
     manifest: dict[str, Any],
     fleet: tuple[FleetPlan, FleetLog] | None = None,
+    faults: FaultLog | None = None,
 ) -> Result:
-    """Turn an outcome, and what was written down about a fleet, into frames."""
+    """Turn an outcome, and what was written down about a fleet and about faults, into frames."""
     added = {event.disk for event in events if event.action == "add_disk"}
     disks = _disks(cluster, outcome, added)
     present = [disk.present or i in added for i, disk in enumerate(cluster.disks)]
     summary, phases, marks = summarise(outcome, disks[present]), phases_frame(outcome), {}
     frames: dict[str, pd.DataFrame] = {}
+    happened: list[tuple[int, str, int]] = []
+    if faults is not None and events:
+        happened, found = fault_marks(faults), fault_summary(faults, outcome)
+        summary = pd.concat([summary, pd.Series(found, dtype="float64", name="value")])
     if fleet is not None:
         frames = fleet_frames(*fleet, [host.name for host in cluster.hosts])
         numbers = fleet_summary(fleet[1], frames, phases)
@@ -144,7 +151,7 @@ def make_result(
         _requests(outcome),
         _latency_bins(outcome),
         _timeline(cluster, outcome),
-        _events(cluster, events, outcome, marks),
+        _events(cluster, events, outcome, [*((at, name, -1) for name, at in marks.items()), *happened]),
         phases,
         manifest,
         data_path=outcome.data_path,
@@ -246,21 +253,24 @@ def _timeline(cluster: Cluster, outcome: Outcome) -> pd.DataFrame:
 
 
 def _events(
-    cluster: Cluster, events: tuple[DiskChange, ...], outcome: Outcome, marks: Mapping[str, int]
+    cluster: Cluster, events: tuple[DiskChange, ...], outcome: Outcome, marks: list[tuple[int, str, int]]
 ) -> pd.DataFrame:
     rows: list[tuple[int, str, str, float]] = [
-        (e.time_ns, e.action, cluster.disks[e.disk].name, e.factor if e.action == "disk_slow" else np.nan)
+        (e.time_ns, e.action, _name(cluster, e.disk), e.factor if e.action in ("disk_slow", "rebalance") else np.nan)
         for e in events
         if e.time_ns <= outcome.end_ns
     ]
-    rows += [(time_ns, name, "", np.nan) for name, time_ns in marks.items()]
+    rows += [(time_ns, name, _name(cluster, disk), np.nan) for time_ns, name, disk in marks]
     if outcome.no_space is not None:
-        index = outcome.no_space.disk_index
-        rows.append((outcome.no_space.time_ns, "no_space", cluster.disks[index].name if index >= 0 else "", np.nan))
+        rows.append((outcome.no_space.time_ns, "no_space", _name(cluster, outcome.no_space.disk_index), np.nan))
     rows.sort(key=lambda row: row[0])
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     times = np.array(columns[0], dtype=np.int64) * NS
     return make_frame({"time_s": times, **dict(zip(("action", "disk", "factor"), columns[1:], strict=True))})
+
+
+def _name(cluster: Cluster, disk: int) -> str:
+    return cluster.disks[disk].name if disk >= 0 else ""
 
 
 def summarise(outcome: Outcome, disks: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from placement_sim.engine.datapath import Control, Outcome, PathName
+from placement_sim.engine.fault_log import FaultLog
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import build_cluster, build_streams
@@ -72,7 +73,9 @@ def result_of(scenario: Scenario, simulated: Simulated) -> Result:
     """Make frames, summary and manifest of a simulation."""
     made_by = manifest(scenario, simulated.seed, simulated.policy, simulated.strategy)
     made_by |= {"traces": simulated.traces}
-    return make_result(simulated.cluster, simulated.events, simulated.outcome, made_by, simulated.fleet)
+    return make_result(
+        simulated.cluster, simulated.events, simulated.outcome, made_by, simulated.fleet, simulated.faults
+    )
 
 
 class Simulated(NamedTuple):
@@ -85,6 +88,7 @@ class Simulated(NamedTuple):
     events: tuple[DiskChange, ...]
     outcome: Outcome
     fleet: tuple[FleetPlan, FleetLog] | None
+    faults: FaultLog
     traces: dict[str, dict[str, Any]]  # what was left out of each workload's trace
 
 
@@ -115,6 +119,8 @@ def simulate_scenario(
     chosen = resolve_policy(scenario, policy)
     cluster = build_cluster(scenario)
     events = tuple(build_changes(scenario, cluster, seed))
+    rebuild = scenario.failures.rebuild.make() if scenario.failures and scenario.failures.rebuild else None
+    faults = FaultControl(events, seed=seed, rebuild=rebuild, has_phases=scenario.fleet is None)
     traces = open_traces(scenario)
     upgrade, way = None, None
     if scenario.fleet is not None:
@@ -134,11 +140,11 @@ def simulate_scenario(
         horizon_ns=scenario.horizon,
         window_ns=scenario.window_ns,
         warm_up_ns=scenario.warm_up,
-        control=[FaultControl(events), *([] if upgrade is None else [upgrade]), *watch],
+        control=[faults, *([] if upgrade is None else [upgrade]), *watch],
         stop_at_no_space=scenario.on_no_space == "stop",
         record_requests=record_requests,
         data_path=data_path,
         expected_requests=expected_requests(scenario),
     )
     fleet = None if upgrade is None else (upgrade.plan, upgrade.close())
-    return Simulated(seed, chosen, way, cluster, events, outcome, fleet, trace_counts(traces))
+    return Simulated(seed, chosen, way, cluster, events, outcome, fleet, faults.close(), trace_counts(traces))

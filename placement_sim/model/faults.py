@@ -1,7 +1,7 @@
 """What may happen to disks and hosts, as timed values, and what that means for each disk.
 
-A disk is within reach if it has not failed, is not offline itself and its host is up: causes overlap, and a host
-that returns does not bring back a disk that has failed meanwhile, nor make one writable that was read-only.
+A disk is within reach if it has not failed, is not offline itself, and its host is up and connected: causes overlap,
+and a host that returns does not bring back a disk that has failed meanwhile, nor make one writable that was read-only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Action(NamedTuple):
-    """What an action strikes ("disk" or "host") and what it does."""
+    """What an action strikes ("disk", "host" or "cluster") and what it does."""
 
     target: str
     meaning: str
@@ -27,11 +27,22 @@ ACTIONS: dict[str, Action] = {
     "disk_slow": Action("disk", "service times that begin from now on are multiplied by a factor; 1 ends it"),
     "host_down": Action("host", "all disks of the host are out of reach and keep their data"),
     "host_up": Action("host", "the host is back, and its disks with it"),
+    "host_cut_off": Action("host", "a network partition: nobody reaches the host's disks, which keep their data"),
+    "host_rejoined": Action("host", "the network partition of the host is over"),
+    "sector_error": Action("disk", "one block that the disk holds becomes unreadable, which the next read finds"),
+    "evacuate": Action("disk", "the disk takes no new blocks, and those that it holds move to others"),
+    "rebalance": Action("cluster", "blocks move until no two disks' fills differ by more than the factor"),
+    "rebalance_stop": Action("cluster", "no more blocks are moved"),
+    "power_loss": Action("cluster", "everything stops at once, and all that is in flight is gone"),
+    "power_on": Action("cluster", "power is back"),
 }
 
 
+CLUSTER = -1  # in place of a disk or host
+
+
 class Fault(NamedTuple):
-    """One action at a time, on a disk or host by index; `factor` is that of ``disk_slow``."""
+    """One action at a time, on a disk or host by index; `factor` is that of ``disk_slow`` or ``rebalance``."""
 
     time_ns: int
     action: str
@@ -40,7 +51,7 @@ class Fault(NamedTuple):
 
 
 class DiskChange(NamedTuple):
-    """What a fault means for one disk: it is added, slow, or from now on offline, online or read-only."""
+    """What a fault means for one disk, or, with disk -1, for all: another state, or something to be done."""
 
     time_ns: int
     action: str
@@ -75,7 +86,7 @@ def disk_changes(faults: Iterable[Fault], host_of_disk: Sequence[int], present: 
     reach = _Reach(host_of_disk, present)
     changes: list[DiskChange] = []
     for fault in sorted(faults, key=lambda fault: fault.time_ns):
-        if fault.action == "disk_slow":
+        if fault.action in ("disk_slow", "sector_error", "evacuate", "rebalance", "rebalance_stop"):
             changes.append(DiskChange(*fault))
         else:
             changes += (DiskChange(fault.time_ns, action, disk) for action, disk in reach.apply(fault))
@@ -92,6 +103,8 @@ class _Reach:
         self._offline = [False] * len(present)
         self._read_only = [False] * len(present)
         self._down: set[int] = set()
+        self._cut_off: set[int] = set()
+        self._power = True
         self._state = ["disk_online" if there else "disk_offline" for there in present]
 
     def apply(self, fault: Fault) -> list[tuple[str, int]]:
@@ -99,8 +112,11 @@ class _Reach:
         action, target = fault.action, fault.target
         if action not in ACTIONS:
             raise ValueError(f"unknown action {action!r}")
+        if action in ("power_loss", "power_on"):
+            return self._switch(action)
         if ACTIONS[action].target == "host":
-            (self._down.add if action == "host_down" else self._down.discard)(target)
+            causes = self._down if action in ("host_down", "host_up") else self._cut_off
+            (causes.add if action in ("host_down", "host_cut_off") else causes.discard)(target)
             disks = [disk for disk, host in enumerate(self._host_of_disk) if host == target]
             return [change for disk in disks for change in self._changes(disk)]
         if action == "add_disk":
@@ -115,11 +131,24 @@ class _Reach:
             self._read_only[target] = action == "disk_read_only"
         return self._changes(target)
 
+    def _switch(self, action: str) -> list[tuple[str, int]]:
+        """Switch everything off, which is one change, or on, after which each disk is as it would be."""
+        if self._power == (action == "power_on"):
+            return []
+        self._power = action == "power_on"
+        if self._power:
+            return [(action, CLUSTER), *(change for disk in range(len(self._state)) for change in self._changes(disk))]
+        self._state = [state if state == "disk_fail" else "disk_offline" for state in self._state]
+        return [(action, CLUSTER)]
+
     def _changes(self, disk: int) -> list[tuple[str, int]]:
-        away = self._failed[disk] or self._offline[disk] or self._host_of_disk[disk] in self._down
+        host = self._host_of_disk[disk]
+        away = self._offline[disk] or host in self._down or host in self._cut_off or not self._power
         state = "disk_read_only" if self._read_only[disk] else "disk_online"
         if away or not self._present[disk]:
             state = "disk_offline"
+        if self._failed[disk] and self._present[disk]:
+            state = "disk_fail"
         if state == self._state[disk]:
             return []
         self._state[disk] = state

@@ -142,6 +142,20 @@ _LIST += [
     for name, label in (("mean", "mean latency"), ("p99", "99th percentile of latency"))
 ]
 
+_LIST += [
+    Metric("loss_events", "losses of data", "events", "lower", ".4g"),
+    Metric("lost_bytes", "data lost", "MiB", "lower", ".4g", 2.0**-20),
+    Metric("away_bytes", "data out of reach at the end", "MiB", "lower", ".4g", 2.0**-20),
+    Metric("availability", "requests not refused because data was out of reach", "%", "higher", ".6g", 100.0),
+    Metric("time_to_whole_s", "longest time without full redundancy", "s", "lower", ".4g", absent="none"),
+    Metric("whole_at_end", "full redundancy at the end (1: yes)", "", "higher", ".3g"),
+    Metric("degraded_written_bytes", "degraded writes", "MiB", "lower", ".4g", 2.0**-20),
+    Metric("repaired_bytes", "copied by reconciliation and rebuild", "MiB", "lower", ".4g", 2.0**-20),
+    Metric("repair_s", "time with repairs", "s", "lower", ".4g"),
+    Metric("moved_bytes", "moved by rebalance and evacuation", "MiB", "lower", ".4g", 2.0**-20),
+    Metric("move_s", "time with rebalance or evacuation", "s", "lower", ".4g"),
+]
+
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _LIST}
 
 

@@ -76,11 +76,12 @@ class Counters:
         counts = self.counts
         reads, writes = (int(self._histogram()[:, kind].sum()) for kind in (0, 1))
         needs_map = self.placement.needs_map
+        streams = self._state.streams[: len(self._streams)]
         return counts | {
             "reads": reads,
             "writes": writes,
             "finished": reads + writes + counts["unmaps"],
-            "in_flight": int(self._state.streams["in_flight"][: len(self._streams)].sum()),
+            "in_flight": int(streams["in_flight"][streams["is_raw"] == 0].sum()),
             "metadata_writes": self._metadata_writes() - self._metadata_writes_before if needs_map else 0,
         }
 

@@ -54,7 +54,7 @@ def part_done(s: State, index: int) -> None:
         row = 2 * stream.tally + request.kind
         s.latency_sum_ns[row] += latency_ns
         s.histogram[row * BIN_COUNT + bin_index(latency_ns)] += 1
-    if g.keeps_records:
+    if g.keeps_records and not stream.is_raw:
         line = s.records[g.record_count]
         line[0], line[1], line[2] = request.stream, request.number, request.kind
         line[3], line[4], line[5] = request.issued_ns, latency_ns, request.status

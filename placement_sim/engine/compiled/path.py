@@ -66,6 +66,7 @@ class CompiledDataPath(Counters):
         self._progress = progress
         self.space = Space(cluster, arrays=True)
         queue_requests = np.zeros(len(cluster.disks), np.int64)
+        self.queue_requests = queue_requests
         self.placement = Placement(cluster, policy, seed, self.space, queue_requests)
         self.objects = self.placement.objects
         state = make_state(cluster, policy, seed, self.space, self.placement.store, pool=pool)
@@ -109,6 +110,8 @@ class CompiledDataPath(Counters):
                 self._grow()
             elif code == layout.DECIDE:
                 self._decide()
+                if self.env.queue:  # a decision may have told a repair of a block
+                    limit_ns = min(limit_ns, self.env.queue[0][0])
             else:
                 self._pause()
 
@@ -301,6 +304,18 @@ class CompiledDataPath(Counters):
         g.part_is_write, g.part_start, g.part_size, g.part_leg = is_write, position, size_bytes, disk
         self._work_off()
         return event
+
+    def has_older_write(self, object_index: int, block: int, until_ns: int) -> bool:
+        """Tell whether a write of a block that was issued by then is still in flight."""
+        ops, requests = self._state.operations, self._state.requests
+        mask = (ops["object"] == object_index) & (ops["is_write"] == 1) & (ops["block"] <= block)
+        mask &= (block < ops["block"] + ops["blocks"]) & (requests["issued_ns"][ops["request"]] <= until_ns)
+        found = set(np.flatnonzero(mask).tolist())
+        place = int(self._state.g[0].free_operation)
+        while found and place != NONE:  # what is free still says what it was
+            found.discard(place)
+            place = int(ops["next"][place])
+        return bool(found)
 
     # -- control -----------------------------------------------------------------------------
 
