@@ -185,6 +185,16 @@ def test_a_copy_on_a_disk_that_has_failed_is_none():
     assert after.table["lost_bytes"][1] > 0
 
 
+AWAY = ('action = "disk_offline", disk = "a"', 'action = "power_loss"', 'action = "host_cut_off", host = "h0"')
+
+
+@pytest.mark.parametrize("event", AWAY)
+def test_stale_copies_and_copies_out_of_reach_do_not_count(event):
+    events = f'events = [{{ at = "0.5 s", {event} }}]\n'
+    made = Scenario.from_text(events + BASE.replace("CAPACITY", "60").replace("MIRRORS", "2"))
+    assert can_lose_any_host(made, after_run=True).answer is False
+
+
 def test_a_policy_may_take_the_place_of_the_scenarios():
     made = scenario(40, 1)
     concat = can_lose_any_host(made, after_run=True, policy="concat").table

@@ -67,6 +67,10 @@ replace = { law = "exponential", mean = "10 h" }
 """
 
 
+def scenario_of(text, events, failures, folder="."):
+    return Scenario.from_text(text.replace("EVENTS", events).replace("FAILURES", failures), folder=folder)
+
+
 def scenario(events="", failures="", folder="."):
     return Scenario.from_text(BASE.replace("EVENTS", events).replace("FAILURES", failures), folder=folder)
 
@@ -158,6 +162,24 @@ def test_a_read_only_disk_takes_no_new_block():
     assert written.sum() == 16 and written[0] in (3, 4)
 
 
+def test_a_rebuild_beside_guests_is_told_in_the_summary_events_and_phases():
+    both = '[[workloads]]\nname = "r"\nobject = "vm"\nsynthetic = { size = "4 KiB", requests = 700, read_share = 1.0,'
+    both += ' arrivals = { law = "fixed", rate = 100 } }\n[failures]\n'
+    both += 'rebuild = { rate = "20 MB/s", delay = "100 ms" }\n'
+    events = 'events = [{ at = "2 s", action = "disk_fail", disk = "b" }, { at = "5 s", action = "power_loss" },'
+    events += ' { at = "5500 ms", action = "power_on" }, { at = "6 s", action = "evacuate", disk = "a-0" }]'
+    text = BASE.replace("read_share = 1.0", "read_share = 0.0").replace("900", "100")
+    found = run(scenario_of(text, events, both))
+    summary = found.summary
+    assert (summary["loss_events"], summary["lost_bytes"], summary["away_bytes"]) == (0, 0, 0)
+    assert summary["repaired_bytes"] > 0 and summary["repaired_bytes"] % 2**20 == 0 and summary["whole_at_end"] == 1
+    assert 0.9 < summary["availability"] < 1 and summary["time_to_whole_s"] > 0.1
+    assert summary["moved_bytes"] > 0 and summary["finished_requests"] + summary["failed_requests"] == 800
+    assert {"repair_begins", "repair_ends", "power_loss", "power_on", "evacuate_ends"} <= set(found.events["action"])
+    assert {"start", "repair", "after repair"} == set(found.phases["phase"])
+    assert {"guest", "repair", "move"} == set(found.phases["purpose"])
+
+
 def test_a_host_that_is_down_fails_no_read_of_a_mirror():
     written = BASE.replace("read_share = 1.0", "read_share = 0.0").replace("900", "100")
     both = '[[workloads]]\nname = "r"\nobject = "vm"\nsynthetic = { size = "4 KiB", requests = 700, read_share = 1.0,'
@@ -211,6 +233,8 @@ LOGS = [
     ("time_s,action,name\n1,disk_slow,c\n", "no factor"),
     ("time_s,action,name,factor\n1,disk_slow,c,0\n", "no factor"),
     ("time_s,action,name,factor\n1,disk_fail,c,2\n", "no factor"),
+    ("time_s,action,name\n1,power_loss,c\n", "no cluster"),
+    ("time_s,action,name\n1,rebalance,\n", "no factor"),
 ]
 
 
@@ -254,6 +278,12 @@ def test_what_a_run_cannot_do_yet_is_refused():
     text = BASE.replace("EVENTS", "").replace('horizon = "10 s"', "")
     with pytest.raises(InputError, match="no horizon"):
         run(Scenario.from_text(text.replace("FAILURES", '[failures]\ndisks = { law = "backblaze" }')))
+
+
+def test_a_log_may_strike_the_whole_cluster(tmp_path):
+    (tmp_path / "log.csv").write_text("time_s,action,name,factor\n1,power_loss,,\n2,power_on,,\n3,rebalance,,0.1\n")
+    found = events_of(scenario(failures='[failures]\nlog = "log.csv"\n', folder=tmp_path))
+    assert [found[0], found[-1]] == [(1.0, "power_loss", -1), (3.0, "rebalance", -1)] and len(found) == 7
 
 
 def test_every_action_has_a_target_and_a_meaning():

@@ -7,7 +7,9 @@ All of it is rare, so it is written once, in Python, on the maps that both data 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
 
 from placement_sim.engine.space import Space
 from placement_sim.model.cluster import OFFLINE, ONLINE
@@ -55,6 +57,20 @@ class Degraded:
     def copies(self) -> int:
         """Count the copies being made."""
         return sum(record.target >= 0 for record in self.records.values())
+
+    def allocation(self) -> list[list[npt.NDArray[Any]]]:
+        """Give the parents' maps by object and leg, with the disk of the newest bytes in place of a record.
+
+        A stale copy is none: 0.
+        """
+        maps = [[leg.parent.array for leg in tree.legs] for tree in self._objects]
+        copied: set[tuple[int, int]] = set()
+        for (index, leg_index, block), record in self.records.items():
+            if (index, leg_index) not in copied:
+                copied.add((index, leg_index))
+                maps[index][leg_index] = maps[index][leg_index].copy()
+            maps[index][leg_index][block] = record.newer + 1
+        return maps
 
     # -- what lies where -----------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ def make_outcome(
         records=_records(path.records),
         streams=tuple(path.stream_names()),
         data_path=name,
-        allocation=[[leg.parent.array for leg in tree.legs] for tree in objects],
+        allocation=path.placement.degraded.allocation(),
     )
 
 

@@ -20,6 +20,7 @@ from placement_sim.experiments.columns import make_frame
 from placement_sim.experiments.run import simulate_scenario
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import Cluster
+from placement_sim.model.faults import STATES
 from placement_sim.model.redundancy import groups_of_maps
 from placement_sim.model.room import Demand, has_room
 from placement_sim.policies.interface import PlacementPolicy
@@ -150,9 +151,15 @@ def _after_run(
     reached = [disk.present for disk in cluster.disks]
     writable = list(reached)
     for event in events:
-        if event.time_ns <= outcome.end_ns and event.action != "disk_slow":
-            reached[event.disk] = event.action != "disk_offline"
+        if event.time_ns > outcome.end_ns:
+            break
+        if event.action == "power_loss":
+            reached, writable = [False] * len(reached), [False] * len(reached)
+        elif event.action in STATES:
+            reached[event.disk] = event.action not in ("disk_offline", "disk_fail")
             writable[event.disk] = reached[event.disk] and event.action != "disk_read_only"
+        elif event.action == "evacuate":
+            writable[event.disk] = False
     minimum = np.array([disk.min_free_bytes for disk in cluster.disks])
     free = np.where(writable, outcome.capacity_bytes - outcome.used_bytes - minimum, 0).tolist()
     added = tuple(event.disk for event in events if event.action == "add_disk" and event.time_ns <= outcome.end_ns)

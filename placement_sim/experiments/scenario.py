@@ -212,7 +212,8 @@ def _check_events(scenario: Scenario) -> None:
     absent = {name for disk in scenario.disks if not disk.present for name in disk.names}
     for i, event in enumerate(scenario.events):
         kind = "disk" if event.disk else "host"
-        _check_known(f"events[{i}].{kind}", event.target, scenario.disk_names if event.disk else hosts)
+        if event.target:
+            _check_known(f"events[{i}].{kind}", event.target, scenario.disk_names if event.disk else hosts)
         if event.action == "add_disk" and event.target not in absent:
             problem = f"{event.target!r} is there from the start"
             raise MisfitError(f"events[{i}].disk", problem, "set present = false on the disk")

@@ -41,6 +41,10 @@ ACTIONS: dict[str, Action] = {
 CLUSTER = -1  # in place of a disk or host
 
 
+# The changes after which a disk is in another state: what is left is done to it, or to all.
+STATES = ("add_disk", "disk_offline", "disk_online", "disk_read_only", "disk_fail")
+
+
 class Fault(NamedTuple):
     """One action at a time, on a disk or host by index; `factor` is that of ``disk_slow`` or ``rebalance``."""
 
@@ -81,6 +85,7 @@ def disk_changes(faults: Iterable[Fault], host_of_disk: Sequence[int], present: 
     ...     print(*change[:3])
     5 disk_offline 0
     5 disk_offline 1
+    7 disk_fail 1
     9 disk_online 0
     """
     reach = _Reach(host_of_disk, present)

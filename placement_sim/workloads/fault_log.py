@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from placement_sim.errors import TraceError
-from placement_sim.model.faults import ACTIONS, Fault
+from placement_sim.model.faults import ACTIONS, CLUSTER, Fault
 from placement_sim.units import parse_duration_ns
 
 COLUMNS = ["time_s", "action", "name"]
@@ -45,7 +45,7 @@ def _fault(place: str, row: list[str], width: int, disks: Mapping[str, int], hos
     time_s, action, name, *rest = row
     if action not in ACTIONS:
         raise TraceError(place, f"the action {action!r} is not known", f"use one of {', '.join(ACTIONS)}")
-    known = hosts if ACTIONS[action].target == "host" else disks
+    known = {"disk": disks, "host": hosts, "cluster": {"": CLUSTER}}[ACTIONS[action].target]
     if name not in known:
         raise TraceError(place, f"no {ACTIONS[action].target} is called {name!r}", "name one of the scenario's")
     try:
@@ -56,13 +56,15 @@ def _fault(place: str, row: list[str], width: int, disks: Mapping[str, int], hos
 
 
 def _factor(place: str, action: str, text: str) -> float:
-    """Read the factor of ``disk_slow``, and nothing for any other action."""
-    if action != "disk_slow" and not text:
+    """Read the factor of ``disk_slow`` or the spread of ``rebalance``, and nothing for any other action."""
+    takes_factor = action in ("disk_slow", "rebalance")
+    if not takes_factor and not text:
         return 1.0
     try:
         factor = float(text)
     except ValueError:
         factor = math.nan
-    if action != "disk_slow" or not 0.0 < factor < math.inf:
-        raise TraceError(place, f"{text!r} is no factor of {action}", "give disk_slow a positive one, others none")
+    if not takes_factor or not 0.0 < factor < math.inf:
+        cure = "give disk_slow a positive one, rebalance its spread, others none"
+        raise TraceError(place, f"{text!r} is no factor of {action}", cure)
     return factor
