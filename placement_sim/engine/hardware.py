@@ -16,7 +16,7 @@ from placement_sim.engine.space import Space
 from placement_sim.engine.station import Operation, Passing, Station
 from placement_sim.model.cluster import OFFLINE as DISK_OFFLINE
 from placement_sim.model.cluster import Cluster
-from placement_sim.model.encoding import HDD
+from placement_sim.model.encoding import HDD, MEASURED
 from placement_sim.model.service import service_time_ns
 from placement_sim.workloads.requests import WRITE
 
@@ -149,7 +149,8 @@ class Hardware:
             # The head ends behind what was transferred, by the same relation as the position.
             self._heads[disk] = position + (size_bytes << 32) // object_bytes
         else:
-            present = self.stations[disk].present  # this one counts, whose end made room for it does not
+            # A measured disk looks at the operations present: this one counts, whose end made room for it does not.
+            present = self.stations[disk].present if law == MEASURED else 0
             time_ns = service_time_ns(law, parameters, is_write, size_bytes, present, 0, u0, u1)
         if self._slowdown[disk] != 1.0:
             time_ns = int(time_ns * self._slowdown[disk] + 0.5)
