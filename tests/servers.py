@@ -101,8 +101,8 @@ def voila(notebook: Path) -> Iterator[str]:
 def run_all(tab: Any, address: str, name: str) -> None:
     """Open a notebook in JupyterLab and run all cells, as a user does."""
     tab.goto(f"{address}/lab/tree/{name}?reset&token={TOKEN}")
-    idle = '.jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status="idle"]'
-    tab.wait_for_selector(idle, state="attached", timeout=120_000)
+    # Not the notebook's own sign, which is "idle" before there is a kernel: what is run then is dropped without a word.
+    tab.wait_for_selector("#jp-main-statusbar >> text=/\\| Idle$/", timeout=120_000)
     tab.locator(".jp-Notebook .jp-Cell").first.click()
     tab.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
     tab.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()

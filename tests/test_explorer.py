@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("ipywidgets")
 
 from placement_sim import InputError, Scenario, run
+from placement_sim.engine import watch
 from placement_sim.widgets import pair as pair_module
 from placement_sim.widgets.configurations import Configurations
 from placement_sim.widgets.explorer import Explorer, explore
@@ -287,3 +288,20 @@ def test_in_an_event_loop_results_arrive_in_its_thread() -> None:
 def test_an_unknown_setting_is_an_input_error() -> None:
     with pytest.raises(InputError, match="no such setting"):
         explore(SHORT, b={"policy.nam": "stripe"})
+
+
+def test_what_has_no_control_or_no_map_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(ready(SHORT).readout)["left_out"] == []
+    one = '{ name = "vm", size = "1792 MiB", block_size = "1 MiB" }'
+    more = "".join(f', {{ name = "o{i}", size = "16 MiB", block_size = "1 MiB" }}' for i in range(13))
+    many = Scenario.from_text(PLACEMENT.replace(one, one + more))
+    monkeypatch.setattr(pair_module, "MOST_OBJECTS", 5)
+    monkeypatch.setattr(watch, "MOST_BLOCKS", 1792 + 10 * 16)
+    app = ready(many)
+    assert json.loads(app.readout)["left_out"] == [
+        "Controls for the first 12 of 14 objects; the others stay as they are.",
+        "Maps to choose from: the first 5 of 11. "
+        f"A keeps no map of 3 more (over {pair_module.MOST_BLOCKS:,} blocks in all). "
+        f"B keeps no map of 3 more (over {pair_module.MOST_BLOCKS:,} blocks in all).",
+    ]
+    assert len(app.object.options) == 5

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from placement_sim import Scenario, run
+from placement_sim.engine import watch
 from placement_sim.engine.watch import MapHistory, StoppedError
 from placement_sim.experiments.first_difference import first_difference
 from placement_sim.experiments.run import simulate_scenario
 from placement_sim.experiments.watched import machine_states, watched_run
-from placement_sim.reporting.block_map import block_dots, block_pixels, owner_colours
+from placement_sim.model.allocation import DEGRADED, STALE
+from placement_sim.reporting.block_map import away_text, block_dots, block_pixels, owner_colours
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "images" / "placement.toml").read_text(encoding="utf-8").replace('"60 s"', '"5.3 s"')
@@ -118,3 +120,37 @@ def test_a_history_goes_back_and_forth() -> None:
     history.note(0, before, np.array([1, 0, 0, 2], np.uint8))
     history.note(2, before, np.array([1, 3, 0, 0], np.uint8))
     assert [history.at(moment).tolist() for moment in (0, 1, 2)] == [[1, 0, 0, 2], [1, 0, 0, 2], [1, 3, 0, 0]]
+
+
+@pytest.mark.parametrize("mirrors", [1, 2])
+def test_blocks_whose_newest_copy_is_not_at_their_owner_are_named_as_such(mirrors: int) -> None:
+    # A14: an object of one leg diverts writes to an offline disk's blocks; a mirror's leg of it is stale (A12).
+    event = '\n[[events]]\nat = "2 s"\naction = "disk_offline"\ndisk = "d1024"\n'
+    text = TEXT.replace("block_size", f"mirrors = {mirrors}, block_size").replace("1792 MiB", "256 MiB") + event
+    seen = watched_run(Scenario.from_text(text), policy="stripe")
+    kinds = [[int((history.at(len(seen.times_s) - 1) == kind).sum()) for kind in (STALE, DEGRADED)]
+             for history in seen.maps.values()]  # fmt: skip
+    stale, degraded = np.sum(kinds, axis=0)
+    assert (stale > 0) == (mirrors == 2) and (degraded > 0) == (mirrors == 1)
+    for history, (here, there) in zip(seen.maps.values(), kinds, strict=True):
+        last = history.at(len(seen.times_s) - 1)
+        assert ((last <= len(seen.disks)) | (last >= STALE)).all()
+        assert away_text(last).startswith(f"black: {here} blocks stale, {there} degraded" if here or there else "")
+    before = [history.at(1) for history in seen.maps.values()]  # the window that ends with the fault
+    assert all((entries <= len(seen.disks)).all() and away_text(entries) == "" for entries in before)
+
+
+def test_an_entry_that_names_no_disk_is_the_same_in_maps_of_one_and_of_two_bytes() -> None:
+    narrow, wide = MapHistory(3), MapHistory(3)
+    narrow.note(0, np.zeros(3, np.uint8), np.array([1, 254, 255], np.uint8))
+    wide.note(0, np.zeros(3, np.uint16), np.array([1, 65534, 65535], np.uint16))
+    assert narrow.at(0).tolist() == wide.at(0).tolist() == [1, STALE, DEGRADED]
+    black = block_pixels(narrow.at(0)[None, :], 2)[0, 1:, :3]
+    assert (black == 0).all()
+
+
+def test_maps_beyond_the_watched_blocks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert watched_run(PLACEMENT).maps_left_out == 0
+    monkeypatch.setattr(watch, "MOST_BLOCKS", 1791)
+    seen = watched_run(PLACEMENT)
+    assert seen.maps_left_out == 1 and seen.maps == {}

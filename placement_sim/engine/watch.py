@@ -15,6 +15,7 @@ import numpy.typing as npt
 import simpy
 
 from placement_sim.errors import PlacementSimError
+from placement_sim.model.allocation import wide_entries
 
 MOST_BLOCKS = 1 << 24  # of all watched maps together: each is compared once a window
 LOOKS_A_WINDOW = 4  # how often it is asked whether the run is still wanted
@@ -30,7 +31,7 @@ class StoppedError(PlacementSimError):
 class MapHistory:
     """One parent's map over time: `changes` holds (moment, blocks, entries), moments in rising order.
 
-    An entry is disk index + 1, 0 for an unallocated block.
+    An entry is disk index + 1, 0 for an unallocated block; `STALE` and `DEGRADED` name no disk.
     """
 
     blocks: int
@@ -42,7 +43,7 @@ class MapHistory:
         if len(at):
             entries = now[at].copy()
             before[at] = entries
-            self.changes.append((moment, at, entries))
+            self.changes.append((moment, at, wide_entries(entries)))
 
     def at(self, moment: int) -> npt.NDArray[np.int32]:
         """Give the map at a moment, shape (blocks,).
@@ -76,28 +77,30 @@ class Watch:
     ----------
     maps : dict
         (object index, leg) -> `MapHistory`, of as many objects as `MOST_BLOCKS` allows.
+    maps_left_out : int
+        Maps beyond these, from the first that did not fit.
     """
 
     def __init__(self, window_ns: int, warm_up_ns: int = 0, tell: Callable[[int, int], bool] | None = None) -> None:
         self._window_ns, self._warm_up_ns = window_ns, warm_up_ns
         self._tell = tell
         self.moments = 0
+        self.maps_left_out = 0
         self.maps: dict[tuple[int, int], MapHistory] = {}
         self._watched: list[tuple[MapHistory, Entries, Entries]] = []
 
     def __call__(self, path: Any) -> Generator[simpy.Event, Any, None]:
         """Begin to look on; the process itself ends at time 0, so that no run waits for it."""
         room = MOST_BLOCKS
-        for index, tree in enumerate(path.objects):
-            for leg_index, leg in enumerate(tree.legs):
-                array = leg.parent.array
-                room -= len(array)
-                if room < 0:
-                    break
-                history = self.maps[index, leg_index] = MapHistory(len(array))
-                self._watched.append((history, np.zeros_like(array), array))
+        legs = [(index, i, leg) for index, tree in enumerate(path.objects) for i, leg in enumerate(tree.legs)]
+        for index, leg_index, leg in legs:
+            array = leg.parent.array
+            room -= len(array)
             if room < 0:
                 break
+            history = self.maps[index, leg_index] = MapHistory(len(array))
+            self._watched.append((history, np.zeros_like(array), array))
+        self.maps_left_out = len(legs) - len(self.maps)
         path.env.process(self._look(path))
         yield path.env.timeout(0)
 

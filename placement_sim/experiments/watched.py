@@ -36,6 +36,8 @@ class Watched:
         Ends of the windows, shape (moments,).
     maps
         (name of the object, leg) -> history of the parent's map.
+    maps_left_out
+        Legs of objects whose maps were not kept: there would be too many blocks.
     records
         Every finished request in order of completion; None where there would be too many.
     """
@@ -44,10 +46,11 @@ class Watched:
     times_s: npt.NDArray[np.float64]
     maps: dict[tuple[str, int], MapHistory]
     records: Records | None
+    maps_left_out: int = 0
 
     @property
     def disks(self) -> list[str]:
-        """Names of the disks: entry k of a map is disk k - 1 of these."""
+        """Names of the disks: entry k of a map is disk k - 1 of these, unless it is `STALE` or `DEGRADED`."""
         return [str(name) for name in self.result.disks["disk"]]
 
     @property
@@ -125,6 +128,7 @@ def watched_run(
         np.asarray(outcome.windows.end_ns * NS, np.float64),
         {(names[index], leg): history for (index, leg), history in watch.maps.items()},
         outcome.records,
+        watch.maps_left_out,
     )
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 _LARGE_BYTES = 1 << 24
 CHUNK_BITS = 15  # 32,768 blocks: one page of a written map
 MAX_DISKS_ONE_BYTE = 253  # entries 0 (none), 1 to 253, and two that are no disk
+STALE, DEGRADED = 65534, 65535  # those two in a map of two bytes a block, and in all that is kept of maps
 
 
 def lazy_zeros(count: int, dtype: type) -> npt.NDArray[Any]:
@@ -42,6 +43,22 @@ def entry_type(disk_count: int) -> type:
     ('uint8', 'uint16')
     """
     return np.uint8 if disk_count <= MAX_DISKS_ONE_BYTE else np.uint16
+
+
+def wide_entries(entries: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give entries in which those that name no disk are `STALE` and `DEGRADED`, whatever their type.
+
+    Examples
+    --------
+    >>> wide_entries(np.array([0, 253, 254, 255], np.uint8)).tolist() == [0, 253, STALE, DEGRADED]
+    True
+    """
+    least = np.iinfo(entries.dtype).max - 1
+    if entries.dtype == np.uint16 or not len(entries) or entries.max() < least:
+        return entries
+    wide = entries.astype(np.uint16)
+    wide[entries >= least] += STALE - least
+    return wide
 
 
 def view(array: npt.NDArray[Any]) -> memoryview:

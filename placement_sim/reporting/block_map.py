@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from placement_sim.model.allocation import DEGRADED, STALE
 from placement_sim.reporting.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 DOTS_A_CELL = 8  # of one run of blocks, in a column of two and a row of four
 CELL_ROWS, CELL_COLUMNS = 2, 4
 UNALLOCATED = "#f2f2f2"
-OTHER = "#000000"  # an entry that names no disk: the newest copy is not at its owner
+OTHER = "#000000"  # an entry that names no disk: `STALE` or `DEGRADED`, which `away_text` counts
 
 
 def block_dots(entries: npt.NDArray[Any], rows: int = 48, columns: int = 128) -> tuple[npt.NDArray[np.int32], int]:
@@ -28,7 +29,7 @@ def block_dots(entries: npt.NDArray[Any], rows: int = 48, columns: int = 128) ->
     Parameters
     ----------
     entries
-        Owner of each block: disk index + 1, 0 for none; shape (blocks,).
+        Owner of each block: disk index + 1, 0 for none, `STALE` or `DEGRADED`; shape (blocks,).
     rows, columns
         Dots, multiples of 2 and of 4.
 
@@ -125,13 +126,27 @@ def scale_text(blocks: int, run: int) -> str:
     return f"{blocks:,} blocks, " + ("a dot each" if run == 0 else f"{run:,} to each group of 8 dots, by shares")
 
 
+def away_text(entries: npt.NDArray[Any]) -> str:
+    """Say how many blocks are drawn in black, and why; empty where none is.
+
+    Examples
+    --------
+    >>> away_text(np.array([1, 0, STALE, DEGRADED, STALE])), away_text(np.array([1, 0]))
+    ('black: 2 blocks stale, 1 degraded (newest bytes elsewhere)', '')
+    """
+    stale, degraded = (int((entries == kind).sum()) for kind in (STALE, DEGRADED))
+    if not stale and not degraded:
+        return ""
+    return f"black: {stale:,} blocks stale, {degraded:,} degraded (newest bytes elsewhere)"
+
+
 def block_map(ax: Axes, entries: npt.NDArray[Any], disks: list[str]) -> None:
     """Draw which disk holds which block, the first block at the upper left, row after row.
 
     Parameters
     ----------
     entries
-        Owner of each block: disk index + 1, 0 for none; shape (blocks,).
+        Owner of each block: disk index + 1, 0 for none, `STALE` or `DEGRADED`; shape (blocks,).
     disks
         Their names.
 
@@ -147,7 +162,7 @@ def block_map(ax: Axes, entries: npt.NDArray[Any], disks: list[str]) -> None:
     dots, run = block_dots(entries)
     ax.imshow(block_pixels(dots, len(disks)), aspect="auto", interpolation="nearest")
     ax.grid(False)
-    ax.set(xticks=[], yticks=[], xlabel=scale_text(len(entries), run))
+    ax.set(xticks=[], yticks=[], xlabel="\n".join(filter(None, [scale_text(len(entries), run), away_text(entries)])))
     colours = owner_colours(len(disks))
     shown = list(zip(["unallocated", *disks], colours, strict=True))
     if len(shown) > 9:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from placement_sim.reporting.block_map import block_dots, block_pixels, owner_colours, scale_text
+from placement_sim.reporting.block_map import away_text, block_dots, block_pixels, owner_colours, scale_text
 from placement_sim.reporting.figures import COLOURS, DASHES, STYLE
 
 MOST_LINES = 7  # fill as lines; more disks are drawn as a heat map
@@ -43,7 +43,7 @@ class Side:
     states
         A row a machine, a column a time of the timeline; empty without a fleet.
     entries
-        Owner of each block of the chosen object at the moment: disk index + 1, 0 for none.
+        Owner of each block of the chosen object at the moment: disk index + 1, 0 for none, `STALE` or `DEGRADED`.
     """
 
     title: str
@@ -293,4 +293,5 @@ def _move(half: _Half, side: Side, time_s: float, title: str) -> None:
     dots, run = block_dots(side.entries)
     half.images["map"].set_data(block_pixels(dots, len(_disks(side))))
     half.images["map"].set_extent((0, 1, 1, 0))
-    half.words["map"].set_text(f"{title} at {time_s:.4g} s: {scale_text(len(side.entries), run)}")
+    scale = f"{title} at {time_s:.4g} s: {scale_text(len(side.entries), run)}"
+    half.words["map"].set_text("\n".join(filter(None, [scale, away_text(side.entries)])))

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.widgets.fields import Setting, settings_of
+from placement_sim.widgets.fields import Setting, entries_left_out, settings_of
 from placement_sim.widgets.quantities import plain_value
 
 SIDES = ("A", "B")
@@ -42,6 +42,7 @@ class Configurations:
     def __init__(self, scenario: Scenario) -> None:
         self.start = scenario
         self.settings = {setting.path: setting for setting in settings_of(scenario)}
+        self.left_out = entries_left_out(scenario)  # in words
         self._texts: dict[str, dict[str, str]] = {side: {} for side in SIDES}  # what was changed; B: what was split
 
     def text(self, side: str, path: str) -> str:

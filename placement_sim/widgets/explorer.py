@@ -92,7 +92,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.cancel_button = widgets.Button(description="Cancel", disabled=True, layout={"width": "80px"})
         self.cancel_button.on_click(lambda _: self.cancel())
         self.scrubber = widgets.IntSlider(
-            0, 0, 1, description="t", readout=False, layout={"width": "400px"}, style={"description_width": "14px"}
+            0, 0, 1, description="t", readout=False, layout={"width": "340px"}, style={"description_width": "14px"}
         )
         self.scrubber.add_class("ps-time")
         self.scrubber.observe(self._scrubbed, "value")
@@ -101,24 +101,28 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             description="First difference", tooltip="go to the first event at which the two runs part", disabled=True
         )
         self.jump_button.on_click(lambda _: self.jump())
-        self.object = widgets.Dropdown(description="map of", options=[], style={"description_width": "52px"})
+        self.object = widgets.Dropdown(
+            description="map of", options=[], layout={"width": "250px"}, style={"description_width": "52px"}
+        )
         self.object.observe(self._chosen, "value")
         self.parted = widgets.HTML()
+        self.left_out = widgets.HTML()  # which maps cannot be chosen
         self.table = widgets.HTML()
         self.out = widgets.HTML()
         self.saving = Saving(self.both)
 
     def _top(self) -> widgets.HBox:
-        controls = widgets.VBox([sections(self.rows)], layout={
+        unshown = [widgets.HTML(f"<small>{escape(self.both.left_out)}</small>")] if self.both.left_out else []
+        controls = widgets.VBox([sections(self.rows), *unshown], layout={
             "width": "440px", "flex": "0 0 440px", "max_height": "980px", "overflow": "hidden auto",
         })  # fmt: skip
-        bar = widgets.HBox([self.status, self.progress, self.cancel_button])
+        bar = widgets.HBox([self.status, self.progress, self.cancel_button], layout={"max_width": "954px"})
         when = widgets.HBox(
             [self.scrubber, self.clock, self.jump_button, self.object], layout={"flex_flow": "row wrap"}
         )
-        right = widgets.VBox(
-            [bar, self.image, when, self.parted, self.table], layout={"flex": "1 1 auto", "min_width": "0"}
-        )
+        right = widgets.VBox([bar, self.image, when, self.parted, self.left_out, self.table], layout={
+            "flex": "1 1 auto", "min_width": "0", "margin": "0 0 0 16px",
+        })  # fmt: skip
         return widgets.HBox([controls, right])
 
     # -- what is asked -----------------------------------------------------------------------
@@ -214,6 +218,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         if any(run.records is None for run in pair.runs):
             text += " Too many requests to compare one by one: only maps, steps and events were."
         self.parted.value = f"<small>{escape(text)}</small>"
+        self.left_out.value = f"<small>{escape(pair.left_out)}</small>"
         self._rest("A and B share seed and random numbers.")
         self.draw()
         if self._latest.is_live:
@@ -310,6 +315,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             state |= {
                 "time_s": time_s,
                 "object": self.object.label,
+                "left_out": [text for text in (self.both.left_out, self.pair.left_out) if text],
                 "first_difference_s": None if found is None else found.time_s,
             }
             for side, name in enumerate(SIDES):

@@ -80,6 +80,31 @@ class Setting:
     entry: str = ""
 
 
+def entries_left_out(scenario: Scenario) -> str:
+    """Say of which lists only the first entries have controls; empty where all have.
+
+    Examples
+    --------
+    >>> scenario = Scenario.from_text('''
+    ... objects = [{name = "vm", size = "64 MiB", block_size = "1 MiB"}]
+    ... workloads = [{name = "w", object = "vm", trace = "w.csv"}]
+    ... [[disks]]
+    ... name = "d"
+    ... capacity = "1 GiB"
+    ... service = {kind = "exponential", mean = "5 ms"}
+    ... ''')
+    >>> entries_left_out(scenario)
+    ''
+    """
+    lists = [(name, getattr(scenario, name)) for name in type(scenario).model_fields]
+    long = [
+        f"{MOST_ENTRIES} of {len(value)} {name}"
+        for name, value in lists
+        if isinstance(value, tuple) and len(value) > MOST_ENTRIES and isinstance(value[0], BaseModel)
+    ]
+    return f"Controls for the first {' and the first '.join(long)}; the others stay as they are." if long else ""
+
+
 def settings_of(scenario: Scenario) -> list[Setting]:
     """List what can be turned in a scenario, in the order of its model.
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.engine.datapath import PathName
-from placement_sim.engine.watch import StoppedError
+from placement_sim.engine.watch import MOST_BLOCKS, StoppedError
 from placement_sim.experiments.first_difference import Difference, first_difference
 from placement_sim.experiments.run import simulate_scenario
 from placement_sim.experiments.scenario import Scenario
@@ -21,6 +21,7 @@ from placement_sim.experiments.watched import Watched, machine_states, watched_r
 from placement_sim.reporting.live_panel import Side
 from placement_sim.reporting.metrics import metric_of
 
+MOST_OBJECTS = 200  # maps to choose from
 MOST_KEPT = 24  # runs whose histories stay in memory
 SHOWN = (
     "makespan_s", "downtime_s_mean", "unavailable_vms_max", "wait_storage_s_mean", "guest_during_latency_s_p99",
@@ -104,9 +105,24 @@ class Pair:
     @cached_property
     def objects(self) -> list[tuple[str, tuple[str, int]]]:
         """Maps that both runs have, with labels."""
-        keys = [key for key in self.runs[0].maps if key in self.runs[1].maps]
-        legs = {name: 1 + max(leg for other, leg in keys if other == name) for name, _ in keys[:200]}
-        return [(name if legs[name] == 1 else f"{name}, leg {leg}", (name, leg)) for name, leg in keys[:200]]
+        keys = self._kept_by_both[:MOST_OBJECTS]
+        legs = {name: 1 + max(leg for other, leg in keys if other == name) for name, _ in keys}
+        return [(name if legs[name] == 1 else f"{name}, leg {leg}", (name, leg)) for name, leg in keys]
+
+    @cached_property
+    def _kept_by_both(self) -> list[tuple[str, int]]:
+        return [key for key in self.runs[0].maps if key in self.runs[1].maps]
+
+    @property
+    def left_out(self) -> str:
+        """Say which maps cannot be chosen or were not kept; empty where all can be."""
+        found = []
+        if (count := len(self._kept_by_both)) > MOST_OBJECTS:
+            found.append(f"Maps to choose from: the first {MOST_OBJECTS} of {count:,}.")
+        for name, run in zip("AB", self.runs, strict=True):
+            if run.maps_left_out:
+                found.append(f"{name} keeps no map of {run.maps_left_out:,} more (over {MOST_BLOCKS:,} blocks in all).")
+        return " ".join(found)
 
     @cached_property
     def states(self) -> tuple[pd.DataFrame, pd.DataFrame]:
