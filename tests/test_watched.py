@@ -135,7 +135,7 @@ def test_blocks_whose_newest_copy_is_not_at_their_owner_are_named_as_such(mirror
     for history, (here, there) in zip(seen.maps.values(), kinds, strict=True):
         last = history.at(len(seen.times_s) - 1)
         assert ((last <= len(seen.disks)) | (last >= STALE)).all()
-        assert away_text(last).startswith(f"black: {here} blocks stale, {there} degraded" if here or there else "")
+        assert away_text(last) == f"blocks in black: {here} stale, {there} degraded (newest bytes elsewhere)"
     before = [history.at(1) for history in seen.maps.values()]  # the window that ends with the fault
     assert all((entries <= len(seen.disks)).all() and away_text(entries) == "" for entries in before)
 

@@ -132,12 +132,12 @@ def away_text(entries: npt.NDArray[Any]) -> str:
     Examples
     --------
     >>> away_text(np.array([1, 0, STALE, DEGRADED, STALE])), away_text(np.array([1, 0]))
-    ('black: 2 blocks stale, 1 degraded (newest bytes elsewhere)', '')
+    ('blocks in black: 2 stale, 1 degraded (newest bytes elsewhere)', '')
     """
     stale, degraded = (int((entries == kind).sum()) for kind in (STALE, DEGRADED))
     if not stale and not degraded:
         return ""
-    return f"black: {stale:,} blocks stale, {degraded:,} degraded (newest bytes elsewhere)"
+    return f"blocks in black: {stale:,} stale, {degraded:,} degraded (newest bytes elsewhere)"
 
 
 def block_map(ax: Axes, entries: npt.NDArray[Any], disks: list[str]) -> None:

@@ -85,16 +85,17 @@ def entries_left_out(scenario: Scenario) -> str:
 
     Examples
     --------
-    >>> scenario = Scenario.from_text('''
-    ... objects = [{name = "vm", size = "64 MiB", block_size = "1 MiB"}]
-    ... workloads = [{name = "w", object = "vm", trace = "w.csv"}]
-    ... [[disks]]
-    ... name = "d"
-    ... capacity = "1 GiB"
-    ... service = {kind = "exponential", mean = "5 ms"}
+    >>> objects = ", ".join(f'{{name = "o{i}", size = "1 MiB", block_size = "1 MiB"}}' for i in range(13))
+    >>> scenario = Scenario.from_text(f'''
+    ... objects = [{objects}]
+    ... disks = [{{name = "d", capacity = "1 GiB", service = {{kind = "exponential", mean = "5 ms"}}}}]
+    ... [[workloads]]
+    ... name = "w"
+    ... object = "o0"
+    ... synthetic = {{requests = 10, size = "4 KiB", arrivals = {{law = "poisson", rate = 100}}}}
     ... ''')
     >>> entries_left_out(scenario)
-    ''
+    'Controls for the first 12 of 13 objects; the others stay as they are.'
     """
     lists = [(name, getattr(scenario, name)) for name in type(scenario).model_fields]
     long = [
