@@ -140,6 +140,8 @@ class Degraded:
             if self.abort_copy(key):
                 return None
         if entry == leg.parent.stale:
+            if record.old < 0 and record.target < 0 and self.found:
+                self.found(key)  # its first write had failed, so that there was nothing to copy
             return Target(record.target, DONE) if record.target >= 0 else Target(NOWHERE, SKIPPED)
         if self._has_come_to_nothing(key, leg, record):
             return None

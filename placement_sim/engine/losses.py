@@ -44,9 +44,13 @@ def take_stock(path: Any) -> Stock:
     for index, tree in enumerate(path.objects):
         spec = tree.spec
         blocks, best = _best_copies(tree, by_entry)
+        special = {key[2] for key in path.placement.degraded.records if key[0] == index}
+        in_flight = [block for block in special if not _is_written(tree, block)]
+        is_held = ~(np.isin(blocks, in_flight) | _is_awaited(tree, blocks, best))
+        blocks, best = blocks[is_held], best[is_held]
+        special.intersection_update(blocks.tolist())
         sizes = np.minimum(spec.block_bytes, spec.size_bytes - blocks * spec.block_bytes)
         held_bytes += int(sizes.sum())
-        special = {key[2] for key in path.placement.degraded.records if key[0] == index}
         plain = ~np.isin(blocks, list(special))
         totals += np.bincount(best[plain], weights=sizes[plain], minlength=4).astype(np.int64)
         for block in sorted(special):
@@ -56,6 +60,21 @@ def take_stock(path: Any) -> Stock:
     if stock.held_bytes != stock.readable_bytes + stock.away_bytes + stock.lost_bytes:
         raise InvariantError(f"blocks held are not readable, away or lost: {stock}")
     return stock
+
+
+def _is_written(tree: Any, block: int) -> bool:
+    """Tell whether a first write of a block has ever reached a disk; if not, none was acknowledged."""
+    return any(written.is_written(block) for leg in tree.legs for written in leg.written.values())
+
+
+def _is_awaited(tree: Any, blocks: Any, best: Any) -> Any:
+    """Tell of each block whether what is gone of it was not acknowledged: another leg's first write is in flight."""
+    awaited = np.zeros(len(blocks), bool)
+    gone = np.flatnonzero(best <= _LOST)
+    for leg in tree.legs:
+        entries, pending = leg.parent.array[blocks[gone]], np.asarray(leg.pending)[blocks[gone]]
+        awaited[gone] |= (entries == 0) & (pending > 0)
+    return awaited
 
 
 def _best_copies(tree: Any, by_entry: Any) -> tuple[Any, Any]:

@@ -126,7 +126,9 @@ class Placement:
         taken = self._domains_of_other_legs(tree, object_index, leg_index, block) if len(tree.legs) > 1 else set()
         is_copied = tree.legs[leg_index].parent.entries[block] != 0
         held = self.degraded.holders((object_index, leg_index, block)) if is_copied else []
-        candidates, blocked = space.candidates(tree.members, spec.block_bytes, taken, held)
+        # A computed rule steps on from where a copy is, and, for a copy, from disks that cannot take one.
+        away = [disk for disk in tree.members if space.status[disk] != ONLINE] if is_copied else []
+        candidates, blocked = space.candidates(tree.members, spec.block_bytes, taken, held + away)
         if not candidates and self._policy.needs_map:
             full = any(blocked[disk] == FULL for disk in tree.members)
             return -1, NO_SPACE if full else UNAVAILABLE
@@ -138,7 +140,7 @@ class Placement:
         disk = self._choose(write, view, self._parameters, self._state)
         check_choice(self._policy, disk, tree.members, blocked, write)
         if disk < 0 or blocked[disk]:
-            full = disk < 0 or bool(blocked[disk] & FULL)
+            full = bool(blocked[disk] & FULL) if disk >= 0 else not away
             return disk, NO_SPACE if full else UNAVAILABLE
         space.reserve(disk, spec.block_bytes)
         return disk, DONE

@@ -88,9 +88,14 @@ class Repair:
             self._add(key)
 
     def _found(self, key: Key) -> None:
-        """Take up a block that became stale while its old copy is there, or is made anew elsewhere in any case."""
+        """Take up a block that became stale while its old copy is there, or is made anew elsewhere in any case.
+
+        A leg without any copy is one whose first write had no candidate; a computed rule keeps naming a disk that
+        has been given up, so nothing else would take such a block up.
+        """
         old = self._path.placement.degraded.records[key].old
-        if old in self._replaceable or (old >= 0 and self._path.space.status[old] == ONLINE):
+        is_given_up = old in self._replaceable if old >= 0 else bool(self._replaceable)
+        if is_given_up or (old >= 0 and self._path.space.status[old] == ONLINE):
             self._add(key)
 
     # -- lines and streams -----------------------------------------------------------------
