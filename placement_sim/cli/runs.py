@@ -18,6 +18,7 @@ from placement_sim.cli.shared import (
     print_json,
     print_table,
     progress_bar,
+    time_bar,
 )
 from placement_sim.errors import InputError
 
@@ -60,9 +61,11 @@ def run(
     own = load_plugin(plugin)
     rule = None if policy is None else own.policies.get(policy, policy)
     way = None if strategy is None else own.strategies.get(strategy, strategy)
+    scenario = Scenario.from_toml(file)
     result = run_scenario(
-        Scenario.from_toml(file), seed=seed, policy=rule, strategy=way, record_requests=requests, data_path=data_path
-    )
+        scenario, seed=seed, policy=rule, strategy=way, record_requests=requests, data_path=data_path,
+        progress=time_bar(scenario.horizon),
+    )  # fmt: skip
     if out is not None:
         result.save(out)
     if as_json:

@@ -84,6 +84,20 @@ def progress_bar() -> Callable[[int, int, str], None]:
     return show
 
 
+def time_bar(horizon_ns: int | None) -> Callable[[int], None]:
+    """Show how far a single run is in simulated time, on a terminal only."""
+    from tqdm.auto import tqdm
+
+    seconds = None if horizon_ns is None else horizon_ns / 1e9
+    form = None if seconds else "{n:.1f} s simulated, {elapsed}"
+    bar: Any = tqdm(total=seconds, unit="s", leave=False, disable=not sys.stderr.isatty(), bar_format=form, delay=1)
+
+    def show(now_ns: int) -> None:
+        bar.update(now_ns / 1e9 - bar.n)
+
+    return show
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout."""
     print(json.dumps(_plain(value), indent=2, default=str))

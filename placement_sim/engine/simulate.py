@@ -51,7 +51,7 @@ def simulate(
     data_path, expected_requests
         Which data path, or "auto": by how many requests there may be (None: unknown). Both give the same.
     progress
-        Called with the simulated nanoseconds now and then on a long run in the compiled path.
+        Called with the simulated nanoseconds at the end of every window, and now and then in a long one.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def simulate(
     env = path.env
     stopped = env.event()
     samples: list[dict[str, Ints | int]] = []
-    env.process(_sampler(env, path, warm_up_ns, window_ns, samples))
+    env.process(_sampler(path, warm_up_ns, window_ns, samples, progress))
     processes: list[simpy.Event] = [env.process(process(path)) for process in control]
     ends = env.all_of([path.start_stream(stream).ended for stream in streams] + processes)
     end = ends if horizon_ns is None else env.timeout(horizon_ns)
@@ -90,11 +90,18 @@ def _last_sample(path: DataPath, warm_up_ns: int, samples: list[dict[str, Ints |
 
 
 def _sampler(
-    env: Clock, path: DataPath, warm_up_ns: int, window_ns: int, samples: list[dict[str, Ints | int]]
+    path: DataPath,
+    warm_up_ns: int,
+    window_ns: int,
+    samples: list[dict[str, Ints | int]],
+    progress: Callable[[int], None] | None,
 ) -> Generator[simpy.Event, None, None]:
+    env: Clock = path.env
     if warm_up_ns:
         yield env.timeout(warm_up_ns)
         path.reset_counters()
     while True:
         yield env.timeout(window_ns)
         samples.append(take_sample(path))
+        if progress:
+            progress(env.now_ns)

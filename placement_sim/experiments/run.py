@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -46,6 +46,7 @@ def run(
     strategy: str | UpgradeStrategy | None = None,
     record_requests: bool = False,
     data_path: PathName = "auto",
+    progress: Callable[[int], None] | None = None,
 ) -> Result:
     """Simulate a scenario once.
 
@@ -57,6 +58,8 @@ def run(
         Keep every finished request in ``Result.requests``.
     data_path
         "reference", "compiled", or by the amount of work; both give the same. ``Result.data_path`` says which.
+    progress
+        Called with the simulated nanoseconds now and then.
 
     Raises
     ------
@@ -64,7 +67,13 @@ def run(
         A negative seed, an unknown policy or strategy, a strategy without a fleet, or a trace that cannot be read.
     """
     simulated = simulate_scenario(
-        scenario, seed=seed, policy=policy, strategy=strategy, record_requests=record_requests, data_path=data_path
+        scenario,
+        seed=seed,
+        policy=policy,
+        strategy=strategy,
+        record_requests=record_requests,
+        data_path=data_path,
+        progress=progress,
     )
     return result_of(scenario, simulated)
 
@@ -101,6 +110,7 @@ def simulate_scenario(
     record_requests: bool = False,
     data_path: PathName = "auto",
     watch: Sequence[Control] = (),
+    progress: Callable[[int], None] | None = None,
 ) -> Simulated:
     """Build a scenario and simulate it; parameters and errors are those of `run`.
 
@@ -145,6 +155,7 @@ def simulate_scenario(
         record_requests=record_requests,
         data_path=data_path,
         expected_requests=expected_requests(scenario),
+        progress=progress,
     )
     fleet = None if upgrade is None else (upgrade.plan, upgrade.close())
     return Simulated(seed, chosen, way, cluster, events, outcome, fleet, faults.close(), trace_counts(traces))
