@@ -1,6 +1,6 @@
 """Times contenders in turn: CPU seconds of this process, five rounds, so that noise meets all alike.
 
-Every benchmark of the compiled data path prints rows made here, and `performance.py` collects them.
+Every benchmark of the compiled data path prints rows made here; `performance.py` draws what ``--into`` kept.
 """
 
 from __future__ import annotations
