@@ -33,14 +33,16 @@ def draw(faster: list[dict[str, Any]]) -> None:
         [row["ratio"] - row["lowest"] for row in faster],
         [row["highest"] - row["ratio"] for row in faster],
     ]
-    ax.barh(range(len(faster)), ratios, xerr=arms, color="0.6", edgecolor="0.2", capsize=3)
+    widths = [ratio - 1 for ratio in ratios]  # bars go from 1, to the right or to the left
+    ax.barh(range(len(faster)), widths, left=1, xerr=arms, color="0.6", edgecolor="0.2", capsize=3)
     for place, row in enumerate(faster):
-        ax.text(row["highest"] * 1.1, place, f"{row['ratio']:.3g}", va="center")
+        ax.text(max(1, row["highest"]) * 1.15, place, f"{row['ratio']:.3g}", va="center")
     ax.set_yticks(range(len(faster)), [row["what"] for row in faster])
     ax.axvline(1, color="0.2", linewidth=0.8)
     ax.set_xscale("log")
     ax.set_xlim(right=max(row["highest"] for row in faster) * 3)
-    ax.set_xlabel("CPU time of the other / CPU time of the compiled path (log scale; bars: median, arms: extremes)")
+    ax.set_xlim(left=min(row["lowest"] for row in faster) / 2)
+    ax.set_xlabel("CPU time, the other / the compiled path\n(log scale; bars: median of the rounds, arms: extremes)")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +63,7 @@ def main() -> None:
         print(f"| {row['what']} | {row['value']:.3g} {row['unit']} | {row.get('goal', '-')} |")
     # C is the faster one: its bar goes the other way.
     for row in slower:
+        row["what"] = "C, " + row["what"].removesuffix(": compiled / C")
         row["ratio"], row["lowest"], row["highest"] = 1 / row["ratio"], 1 / row["highest"], 1 / row["lowest"]
     draw([row for row in (*faster, *slower) if "ratio" in row])
 
