@@ -215,3 +215,26 @@ def test_a_broken_source_of_requests_ends_the_run():
 
     with pytest.raises(OSError, match="the trace is gone"):
         simulate(cluster(), [Stream("t", 0, broken())], own_policy(emptiest_or_drawn), seed=1, data_path="compiled")
+
+
+TWO_PATHS = """
+import sys
+from placement_sim import Scenario, run
+scenario = Scenario.from_toml("data/scenarios/unequal_disks.toml")
+for policy in sys.argv[1:]:
+    one, other = (run(scenario, policy=policy, data_path=path) for path in ("reference", "compiled"))
+    assert one.disks.equals(other.disks), f"{policy} is another rule when compiled"
+"""
+
+
+@pytest.mark.slow
+def test_machine_code_of_many_processes_does_not_mix(tmp_path):
+    """Rules that were compiled each in a process of its own, and so numbered alike, stay themselves in one."""
+    policies = ["most_free", "stripe", "round_robin", "random"]
+    root = Path(__file__).resolve().parent.parent
+    env = os.environ | {"PLACEMENT_SIM_CACHE": str(tmp_path)}
+    for names in (*([policy] for policy in policies), policies):
+        done = subprocess.run(
+            [sys.executable, "-c", TWO_PATHS, *names], cwd=root, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr

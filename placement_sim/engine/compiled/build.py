@@ -108,13 +108,16 @@ def _globals_of(code: CodeType) -> set[str]:
     return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
 
 
-def overlay(function: Callable[..., Any], replaced: dict[Any, Any], **options: Any) -> Any:
+def overlay(function: Callable[..., Any], replaced: dict[Any, Any], owner: str, **options: Any) -> Any:
     """Compile a copy of a function of this package, and of all that it calls.
 
     Parameters
     ----------
     replaced
         Function -> compiled one; those made on the way are added.
+    owner
+        Stands before every name. Numba numbers functions by process, and machine code of two processes comes
+        together in the cache: without it, one rule's helper would be taken for another's of the same number.
     """
     if function in replaced:
         return replaced[function]
@@ -123,11 +126,11 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], **options: A
     for name in _globals_of(function.__code__):
         value = own.get(name)
         if isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
-            own[name] = overlay(value, replaced)
+            own[name] = overlay(value, replaced, owner)
         elif type(value) is int and function.__module__.startswith(f"{PACKAGE}.engine.compiled"):
             own[name] = np.int64(value)  # a plain int is a type of its own to Numba, and a compilation more
     copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
-    copy.__qualname__ = function.__qualname__
+    copy.__qualname__ = f"{owner}.{function.__qualname__}"
     copy.__module__ = function.__module__
     hot: dict[str, Any] = {"forceinline": True} if function.__name__ in HOT else {}
     if function.__name__ in THIN:
@@ -184,7 +187,7 @@ def kernel(state_type: StateType) -> Kernel:
     table = numba.types.Array(word, 2, "C")
     replaced = _native()
     replaced[choice.ask_rule] = _rule_caller()
-    inner = {"advance": overlay(loop.advance, replaced), "state": state_at(state_type)}
+    inner = {"advance": overlay(loop.advance, replaced, f"kernel_{state_type.digest}"), "state": state_at(state_type)}
     folder = cache_folder() / state_type.digest
     folder.mkdir(exist_ok=True)
     with _cache_in(folder), FileLock(folder / "lock"):  # one process compiles, the others wait and load
@@ -204,9 +207,9 @@ def _rule_caller() -> Any:
     return ask_rule
 
 
-def _native_least_queue(replaced: dict[Any, Any]) -> Any:
+def _native_least_queue(replaced: dict[Any, Any], owner: str) -> Any:
     """Give join-the-shortest-queue over all disks as two loops that LLVM vectorises; the plain text does the rest."""
-    plain = overlay(choose_least_queue, replaced)
+    plain = overlay(choose_least_queue, replaced, owner)
 
     @numba.njit(**OPTIONS)
     def native(write, view, parameters, state):  # type: ignore[no-untyped-def]
@@ -242,13 +245,14 @@ def rule(state_type: StateType, choose: Any) -> Any:
     word = numba.int64
     replaced = _native()
     is_own = not is_compiled(choose)
+    owner = f"{choose.__name__ if is_own else 'users'}_{state_type.digest}"
     if choose is choose_least_queue:
-        replaced[choice.choose] = _native_least_queue(replaced)
+        replaced[choice.choose] = _native_least_queue(replaced, owner)
     else:
         text = choose if is_own else choose.py_func  # a user's is compiled anew, so that it may call `draw`
-        replaced[choice.choose] = overlay(text, replaced)
+        replaced[choice.choose] = overlay(text, replaced, owner)
     replaced[choice.array_of] = array_of
-    inner = {"answer": overlay(choice.answer if is_own else choice.guarded_answer, replaced)}
+    inner = {"answer": overlay(choice.answer if is_own else choice.guarded_answer, replaced, owner)}
     inner["state"] = state_from(state_type)
     body = _with_globals(_rule, **inner)
     body.__qualname__ = body.__name__ = f"rule_{choose.__name__}"
