@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from placement_sim.errors import InvariantError
+from placement_sim.model.allocation import DEGRADED, touched_parts
 from placement_sim.model.cluster import OFFLINE
 from placement_sim.model.copies import BlockRecord
 
@@ -38,28 +40,57 @@ def take_stock(path: Any) -> Stock:
     space = path.space
     grade = np.where(np.asarray(space.status) == OFFLINE, _AWAY, _READABLE)
     grade[space.failed] = _LOST
-    by_entry = np.concatenate(([_NONE], grade)).astype(np.int8)
+    by_entry = np.zeros(DEGRADED + 1, np.int8)  # entries that name no disk: records are looked at one by one
+    by_entry[1 : len(grade) + 1] = grade
     totals = np.zeros(4, np.int64)
     held_bytes = 0
     for index, tree in enumerate(path.objects):
-        spec = tree.spec
-        blocks, best = _best_copies(tree, by_entry)
-        special = {key[2] for key in path.placement.degraded.records if key[0] == index}
-        in_flight = [block for block in special if not _is_written(tree, block)]
-        is_held = ~(np.isin(blocks, in_flight) | _is_awaited(tree, blocks, best))
-        blocks, best = blocks[is_held], best[is_held]
-        special.intersection_update(blocks.tolist())
-        sizes = np.minimum(spec.block_bytes, spec.size_bytes - blocks * spec.block_bytes)
-        held_bytes += int(sizes.sum())
-        plain = ~np.isin(blocks, list(special))
-        totals += np.bincount(best[plain], weights=sizes[plain], minlength=4).astype(np.int64)
-        for block in sorted(special):
-            for level, size in _special(path, index, block, by_entry):
-                totals[level] += size
+        readable_bytes, blocks = _readable(tree, by_entry)
+        totals[_READABLE] += readable_bytes
+        held_bytes += readable_bytes
+        if len(blocks):
+            held_bytes += _add_others(path, index, blocks, by_entry, totals)
     stock = Stock(held_bytes, int(totals[_READABLE]), int(totals[_AWAY]), int(totals[_LOST]))
     if stock.held_bytes != stock.readable_bytes + stock.away_bytes + stock.lost_bytes:
         raise InvariantError(f"blocks held are not readable, away or lost: {stock}")
     return stock
+
+
+def _readable(tree: Any, by_entry: Any) -> tuple[int, Any]:
+    """Give the bytes of blocks with an ordinary copy that is readable, and list the other blocks that a leg holds."""
+    readable, others = 0, [np.zeros(0, np.int64)]
+    for part in touched_parts(functools.reduce(np.bitwise_or, [leg.touched for leg in tree.legs])):
+        entries = [leg.parent.array[part] for leg in tree.legs]
+        best = functools.reduce(np.maximum, [by_entry[leg_entries] for leg_entries in entries])
+        held = functools.reduce(np.bitwise_or, entries) != 0
+        found = int(np.count_nonzero(best == _READABLE))
+        readable += found
+        if np.count_nonzero(held) > found:
+            others.append(np.flatnonzero(held & (best < _READABLE)) + part.start)
+    spec = tree.spec
+    missing_bytes = spec.block_count * spec.block_bytes - spec.size_bytes  # of the last block
+    if missing_bytes and any(by_entry[leg.parent.array[-1]] == _READABLE for leg in tree.legs):
+        return readable * spec.block_bytes - missing_bytes, np.concatenate(others)
+    return readable * spec.block_bytes, np.concatenate(others)
+
+
+def _add_others(path: Any, index: int, blocks: Any, by_entry: Any, totals: Any) -> int:
+    """Add blocks without a readable ordinary copy to the totals; give how many bytes they hold."""
+    tree = path.objects[index]
+    spec = tree.spec
+    best = functools.reduce(np.maximum, [by_entry[leg.parent.array[blocks]] for leg in tree.legs])
+    special = {key[2] for key in path.placement.degraded.records if key[0] == index}
+    in_flight = [block for block in special if not _is_written(tree, block)]
+    is_held = ~(np.isin(blocks, in_flight) | _is_awaited(tree, blocks, best))
+    blocks, best = blocks[is_held], best[is_held]
+    special.intersection_update(blocks.tolist())
+    sizes = np.minimum(spec.block_bytes, spec.size_bytes - blocks * spec.block_bytes)
+    plain = ~np.isin(blocks, list(special))
+    totals += np.bincount(best[plain], weights=sizes[plain], minlength=4).astype(np.int64)
+    for block in sorted(special):
+        for level, size in _special(path, index, block, by_entry):
+            totals[level] += size
+    return int(sizes.sum())
 
 
 def _is_written(tree: Any, block: int) -> bool:
@@ -75,18 +106,6 @@ def _is_awaited(tree: Any, blocks: Any, best: Any) -> Any:
         entries, pending = leg.parent.array[blocks[gone]], np.asarray(leg.pending)[blocks[gone]]
         awaited[gone] |= (entries == 0) & (pending > 0)
     return awaited
-
-
-def _best_copies(tree: Any, by_entry: Any) -> tuple[Any, Any]:
-    """Give the blocks that any leg holds, and the best of the copies that an ordinary entry names."""
-    listed = [leg.parent.allocated() for leg in tree.legs]
-    blocks = np.unique(np.concatenate([found for found, _ in listed]))
-    best = np.zeros(len(blocks), np.int8)
-    for found, disks in listed:
-        entries = np.where(disks + 1 < len(by_entry), disks + 1, 0)  # records are looked at one by one
-        places = np.searchsorted(blocks, found)
-        best[places] = np.maximum(best[places], by_entry[entries])
-    return blocks, best
 
 
 def _special(path: Any, index: int, block: int, by_entry: Any) -> list[tuple[int, int]]:

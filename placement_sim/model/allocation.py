@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import sys
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -64,6 +65,18 @@ def wide_entries(entries: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def view(array: npt.NDArray[Any]) -> memoryview:
     """Give an array as a memoryview, whose single entries Python reads and writes quickly."""
     return memoryview(cast(Any, array))
+
+
+def touched_parts(touched: npt.NDArray[np.uint8]) -> Iterator[slice]:
+    """Give the blocks of each chunk that may hold something.
+
+    Examples
+    --------
+    >>> list(touched_parts(np.array([0, 1], np.uint8)))
+    [slice(32768, 65536, None)]
+    """
+    for chunk in np.flatnonzero(touched).tolist():
+        yield slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
 
 
 class AllocationMap:
@@ -133,17 +146,15 @@ class AllocationMap:
 
     def replace(self, other: AllocationMap) -> None:
         """Take over the entries of a rebuilt map of the same object (A9)."""
-        for chunk in np.flatnonzero(self._touched | other._touched).tolist():
-            part = slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
+        for part in touched_parts(self._touched | other._touched):
             self.array[part] = other.array[part]
         self._touched |= other._touched
 
     def allocated(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """List the allocated blocks in ascending order and the entry less 1 of each, both of shape (allocated,)."""
         blocks = [np.zeros(0, np.int64)]
-        for chunk in np.flatnonzero(self._touched).tolist():
-            first = chunk << CHUNK_BITS
-            blocks.append(np.flatnonzero(self.array[first : first + (1 << CHUNK_BITS)]) + first)
+        for part in touched_parts(self._touched):
+            blocks.append(np.flatnonzero(self.array[part]) + part.start)
         found = np.concatenate(blocks)
         return found, self.array[found].astype(np.int64) - 1
 
@@ -206,8 +217,7 @@ class WrittenMap:
         found = [np.zeros(0, np.int64)]
         if self.written_blocks == 0:
             return found[0]
-        for chunk in np.flatnonzero(self._touched).tolist():
-            first = chunk << CHUNK_BITS
-            piece = self.bits[first >> 3 : (first >> 3) + (1 << (CHUNK_BITS - 3))]
-            found.append(np.flatnonzero(np.unpackbits(piece, bitorder="little")) + first)
+        for part in touched_parts(self._touched):
+            piece = self.bits[part.start >> 3 : part.stop >> 3]
+            found.append(np.flatnonzero(np.unpackbits(piece, bitorder="little")) + part.start)
         return np.concatenate(found)

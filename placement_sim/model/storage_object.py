@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from placement_sim.model.allocation import CHUNK_BITS, AllocationMap, WrittenMap, view
+from placement_sim.model.allocation import CHUNK_BITS, AllocationMap, WrittenMap, touched_parts, view
 from placement_sim.model.cluster import StorageObjectSpec
 from placement_sim.model.map_store import MapStore
 
@@ -52,25 +52,50 @@ class Components(Mapping[int, WrittenMap]):
         counts[disks] = store.written_blocks[first + store.component_row[self._object, disks]]
         return counts
 
-    def pairs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """List what is written as (blocks, disks), by block and then component, both of shape (written,)."""
+    def holds(self, blocks: npt.NDArray[np.int64], disks: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Tell of each pair whether the component on that disk has written that block; shapes (pairs,)."""
+        store = self._store
+        rows = store.component_row[self._object][disks]
+        first = store.first_byte[int(store.first_component[self._leg]) + np.maximum(rows, 0)]
+        bits = store.written[first + (blocks >> 3)] >> (blocks & 7).astype(np.uint8)
+        return np.asarray((bits & 1 == 1) & (rows >= 0))
+
+    def written_counts(self, disk_count: int) -> tuple[npt.NDArray[np.int64], int]:
+        """Count the marks in the maps: by disk, shape (disks,), and the blocks that have one or more."""
+        counts, distinct = np.zeros(disk_count, np.int64), 0
+        disks, bits = self._bits()
+        for part in self._touched_bytes():
+            marked = np.bitwise_count(bits[:, part])
+            counts[disks] += marked.sum(axis=1, dtype=np.int64)
+            distinct += int(np.bitwise_count(np.bitwise_or.reduce(bits[:, part], axis=0)).sum(dtype=np.int64))
+        return counts, distinct
+
+    def written_twice(self) -> npt.NDArray[np.int64]:
+        """List the blocks that two components or more have written, in ascending order."""
+        found = [np.zeros(0, np.int64)]
+        _, bits = self._bits()
+        for part in self._touched_bytes():
+            once = np.zeros_like(bits[0, part])
+            twice = once.copy()
+            for row in bits[:, part]:
+                twice |= once & row
+                once |= row
+            found.append(np.flatnonzero(np.unpackbits(twice, bitorder="little")) + 8 * part.start)
+        return np.concatenate(found)
+
+    def _bits(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        """Give the disks in component order, and the maps, shape (components, bytes)."""
         store, leg = self._store, self._leg
-        blocks = _blocks(store, leg)
-        disks = np.flatnonzero(store.component_row[self._object] >= 0)
-        disks = disks[np.argsort(store.component_row[self._object, disks])]
+        rows = store.component_row[self._object]
+        disks = np.flatnonzero(rows >= 0)
+        disks = disks[np.argsort(rows[disks])]
         first = int(store.first_byte[int(store.first_component[leg])])
-        width = -(-blocks // 8)
-        bits = store.written[first : first + len(disks) * width].reshape(len(disks), width)
-        found = [np.zeros((2, 0), np.int64)]
-        for chunk in np.flatnonzero(_touched(store, leg)).tolist():
-            start = chunk << (CHUNK_BITS - 3)
-            rows, columns = np.nonzero(bits[:, start : start + (1 << (CHUNK_BITS - 3))])
-            columns += start
-            marks, places = np.nonzero(np.unpackbits(bits[rows, columns][:, None], axis=1, bitorder="little"))
-            pair = np.stack((columns[marks] * 8 + places, disks[rows[marks]]))
-            found.append(pair[:, np.lexsort((rows[marks], pair[0]))])
-        together = np.concatenate(found, axis=1)
-        return together[0], together[1]
+        width = -(-_blocks(store, leg) // 8)
+        return disks, store.written[first : first + len(disks) * width].reshape(len(disks), width)
+
+    def _touched_bytes(self) -> Iterator[slice]:
+        for part in touched_parts(_touched(self._store, self._leg)):
+            yield slice(part.start >> 3, part.stop >> 3)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._members)
@@ -103,7 +128,7 @@ class Leg:
         self.pending = view(self._pending)  # volatile in-flight owner: disk index + 1
         self._unmapped = view(store.unmapped[first : first + blocks])
         self.unmaps = view(store.unmaps[leg : leg + 1])  # how many there were
-        self._touched = touched
+        self.touched = touched
         self._touch = view(touched)
 
     @classmethod
@@ -119,8 +144,8 @@ class Leg:
 
     def forget_in_flight(self) -> None:
         """Clear the table of in-flight owners, after a crash (A9)."""
-        for chunk in np.flatnonzero(self._touched).tolist():
-            self._pending[chunk << CHUNK_BITS : (chunk + 1) << CHUNK_BITS] = 0
+        for part in touched_parts(self.touched):
+            self._pending[part] = 0
 
     def set_pending(self, block: int, disk: int) -> None:
         """Name the in-flight owner of a block."""
@@ -130,8 +155,7 @@ class Leg:
     def held_blocks(self) -> list[int]:
         """List the blocks that are allocated or have an in-flight owner, in ascending order."""
         found: list[int] = []
-        for chunk in np.flatnonzero(self._touched).tolist():
-            part = slice(chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS)
+        for part in touched_parts(self.touched):
             held = (self.parent.array[part] > 0) | (self._pending[part] > 0)
             found += (np.flatnonzero(held) + part.start).tolist()
         return found
