@@ -41,6 +41,7 @@ PARAMETERS = {
     "zfs_rotor": {"aliquot": 3 * BLOCK},
 }
 WORST = DiskChange(20 * TICK, "disk_offline", 1), DiskChange(60 * TICK, "disk_online", 1)
+FROM_THE_START = DiskChange(0, "disk_offline", 1), DiskChange(60 * TICK, "disk_online", 1)
 
 
 def emptiest_or_drawn(write, view, parameters, state):
@@ -147,6 +148,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "three mirrors": partial(Case, cluster(6, mirrors=3, tail_bytes=100), events=WORST),
     "disk fails": partial(Case, cluster(3, service=SERVICES["exponential"]), events=WORST),
     "computed owner fails": partial(Case, cluster(3), policy=make_policy("jump"), events=WORST),
+    **{f"computed owner of a leg is away, {name}": partial(lambda name: Case(cluster(4, mirrors=2, clones=1),
+        (Load(), Load("clone", 1, outstanding=2)), make_policy(name), FROM_THE_START), name)
+        for name in POLICIES if not POLICIES[name]().needs_map},
     "only disk fails": partial(Case, cluster(1), events=(WORST[0]._replace(disk=0),)),
     "fails at once, twice": partial(Case, cluster(2, mirrors=2, service=SERVICES["uniform"]),
         events=tuple(DiskChange(t * TICK, a, d) for t, a, d in ((0, "disk_offline", 0), (9, "disk_online", 0),

@@ -24,7 +24,7 @@ def rows(*requests):
     """Requests given as (time in ms, kind, offset, size)."""
     times, kinds, offsets, sizes = zip(*requests, strict=True)
     yield Requests(
-        np.array(times, np.int64) * MS, np.array(kinds, np.uint8), np.array(offsets, np.int64),
+        np.array(np.array(times) * MS, np.int64), np.array(kinds, np.uint8), np.array(offsets, np.int64),
         np.array(sizes, np.int64), np.zeros(len(times), np.int32),
     )  # fmt: skip
 
@@ -68,6 +68,35 @@ def test_a12_a_first_write_needs_one_leg_while_the_other_domains_are_away(data_p
     out = go([(1, WRITE, 0, BLOCK), (5, READ, 0, BLOCK)], events, disks=2, mirrors=2, data_path=data_path)
     assert statuses(out) == [0, 0]
     assert out.written_bytes.tolist() == [BLOCK, 0]
+
+
+@PATHS
+@pytest.mark.parametrize("away", [0, 1])
+def test_a12_a_computed_rule_first_writes_to_the_live_leg_alone_whichever_it_is(away, data_path):
+    """Block 0 belongs on the disks 0 and 1; what is away misses the write, is noted as stale, and gets it later."""
+    requests = [(1, WRITE, 0, BLOCK), (5, READ, 0, BLOCK), (30, READ, 0, BLOCK)]
+    events = [(0, "disk_offline", away), (10, "disk_online", away)]
+    out = go(requests, events, disks=4, mirrors=2, policy="stripe", data_path=data_path)
+    assert statuses(out) == [0, 0, 0]
+    assert guests_bytes(out.split.written_bytes)[1 - away] == BLOCK == sum(guests_bytes(out.split.written_bytes))
+    assert out.written_blocks[0].tolist() == [1, 1, 0, 0] and out.counts["recorded_blocks"] == 0
+
+
+@PATHS
+@pytest.mark.parametrize("policy", ["stripe", "concat", "jump"])
+def test_a12_a_computed_rule_with_no_disk_of_any_leg_fails(policy, data_path):
+    events = [(0, "disk_offline", disk) for disk in range(3)]
+    out = go([(1, WRITE, 0, BLOCK), (9, READ, 0, BLOCK)], events, mirrors=2, policy=policy, data_path=data_path)
+    assert statuses(out) == [2, 0] and out.counts["zero_read_blocks"] == 1
+
+
+@PATHS
+def test_a12_a_block_that_nobody_was_told_of_reads_as_zeros_while_its_first_write_is_on_its_way(data_path):
+    """Leg 0 is stale, since its disk is away; leg 1 has not answered when the read comes."""
+    requests = [(1, WRITE, 0, BLOCK), (1.5, READ, 0, BLOCK), (9, READ, 0, BLOCK)]
+    out = go(requests, [(0, "disk_offline", 0)], disks=2, mirrors=2, data_path=data_path)
+    assert statuses(out) == [0, 0, 0]
+    assert out.counts["zero_read_blocks"] == 1 and guests_bytes(out.split.read_bytes) == [0, BLOCK]
 
 
 @PATHS

@@ -107,7 +107,7 @@ def test_a_block_is_copied_once_while_guests_write_it_all_the_time(data_path):
     found = go([(0, WRITE, 0, BLOCK), *hot], [(40, "evacuate", disk) for disk in (0, 1)], data_path=data_path)
     assert found.counts["failed_offline"] == 0
     assert {int(owners(found, leg)[0]) for leg in (0, 1)} == {2, 3}
-    assert [move.moved_blocks for move in found.moves] == [1, 1]
+    assert [move.copied_blocks for move in found.moves] == [1, 1]
 
 
 @PATHS
@@ -116,7 +116,7 @@ def test_an_evacuated_disk_is_empty_and_takes_no_new_block(data_path):
     found = go([*FILL, *later], [(40, "evacuate", 0)], mirrors=1, data_path=data_path)
     assert found.out.used_bytes[0] == 0 and found.out.used_bytes.sum() == 64 * BLOCK
     [move] = found.moves
-    assert move.moved_bytes == move.moved_blocks * BLOCK == 8 * BLOCK and 0 < move.end_ns - move.start_ns < 100 * MS
+    assert move.copied_bytes == move.copied_blocks * BLOCK == 8 * BLOCK and 0 < move.end_ns - move.start_ns < 100 * MS
 
 
 @PATHS
@@ -133,14 +133,14 @@ def test_a_rebalance_comes_within_its_bound_and_does_not_overshoot(spread, data_
     found = go(FILL, faults, mirrors=1, data_path=data_path)
     used = found.out.used_bytes // BLOCK
     assert used.max() - used.min() <= max(1, spread * 100) and used[3] <= 8 and used.sum() == 32
-    assert found.moves[0].moved_blocks == used[3]
+    assert found.moves[0].copied_blocks == used[3]
 
 
 @PATHS
 def test_a_rebalance_can_be_stopped(data_path):
     faults = [(0, "disk_offline", 3), (40, "disk_online", 3), (50, "rebalance", 0, 0.01), (55, "rebalance_stop", 0)]
     found = go(FILL, faults, mirrors=1, data_path=data_path)
-    assert found.moves[0].moved_blocks == 3 and found.moves[0].end_ns == 56 * MS
+    assert found.moves[0].copied_blocks == 3 and found.moves[0].end_ns == 56 * MS
     assert found.out.used_bytes[3] == 3 * BLOCK
 
 

@@ -21,8 +21,11 @@ from placement_sim.cli.shared import (
     time_bar,
 )
 from placement_sim.errors import InputError
+from placement_sim.units import format_bytes
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from placement_sim.experiments.compare import Comparison
 
 
@@ -69,12 +72,31 @@ def run(
     if out is not None:
         result.save(out)
     if as_json:
-        print_json({"summary": dict(result.summary), "manifest": result.manifest})
+        rows = result.resyncs.to_dict("records")
+        print_json({"summary": dict(result.summary), "resyncs": rows, "manifest": result.manifest})
         return
     print_table(["metric", "value"], [[str(name), f"{value:.6g}"] for name, value in result.summary.items()])
+    if not result.resyncs.empty:
+        _show_resyncs(result.resyncs)
     for note in trace_notes(result.manifest["traces"]):
         print(f"Note: {note}")
     print(f"This is a single run, by the {result.data_path} data path: compare gives intervals.")
+
+
+def _show_resyncs(rows: pd.DataFrame) -> None:
+    """Print what was copied beside guests, a line each."""
+    p99 = [f"guest_latency_s_p99_{when}" for when in ("before", "during", "after")]
+    cells = [
+        [
+            *(row["action"], row["disk"]),
+            *(f"{row[name]:.6g}" for name in ("start_s", "end_s", "active_s")),
+            format_bytes(row["copied_bytes"]),
+            *(f"{1e3 * row[name]:.3g}" for name in p99),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    heads = ["copied by", "disk", "start (s)", "end (s)", "active (s)", "bytes"]
+    print_table([*heads, "guests' p99 before (ms)", "during", "after"], cells)
 
 
 def compare(

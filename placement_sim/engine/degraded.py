@@ -190,17 +190,6 @@ class Degraded:
         leg.parent.set_owner(key[2], record.old)
         return True
 
-    def first_write(self, key: Key, blocked: list[int], away: int) -> Target:
-        """Decide about a first write for which there is no candidate: the other legs may take it (A12).
-
-        `blocked` has the reasons by disk, `away` those of them that pass.
-        """
-        passing = any(blocked[disk] and not blocked[disk] & ~away for disk in self._objects[key[0]].members)
-        if passing and self.is_kept_elsewhere(key):
-            self.make_stale(key)
-            return Target(NOWHERE, SKIPPED)
-        return Target(NOWHERE, UNAVAILABLE)
-
     def forget_unwritten(self, object_index: int, block: int) -> None:
         """Make a block unallocated in every leg, if no first write of it has succeeded in any."""
         keys = [(object_index, leg, block) for leg in range(len(self._objects[object_index].legs))]

@@ -18,16 +18,36 @@ class RepairLog:
 
 
 @dataclass
-class Move:
-    """One evacuation or rebalance: from when to when (-1: not ended), and what it moved."""
+class Resync:
+    """An evacuation, a rebalance, or the repairs between which none of these began.
+
+    Parameters
+    ----------
+    action
+        "evacuate", "rebalance" or "repair".
+    disk
+        That is evacuated, else -1.
+    end_ns
+        -1: not ended.
+    active_ns
+        Time in which it went on: of repairs, less than from start to end.
+    before, during, after
+        Phases of the data path: the last one in which nothing was copied, those in which this was, and the first in
+        which nothing was any more. Empty where the phases are those of an upgrade.
+    """
 
     action: str
     disk: int
     start_ns: int
     end_ns: int = -1
-    moved_bytes: int = 0
-    moved_blocks: int = 0
+    active_ns: int = 0
+    copied_bytes: int = 0
+    copied_blocks: int = 0
     is_stopped: bool = False
+    label: str = ""
+    before: str = ""
+    during: list[str] = field(default_factory=list)
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,10 +56,17 @@ class FaultLog:
 
     Parameters
     ----------
+    resyncs
+        In order of their start.
     is_whole
         Nothing lacks a copy at the end.
     """
 
     repair: RepairLog = field(default_factory=RepairLog)
-    moves: tuple[Move, ...] = ()
+    resyncs: tuple[Resync, ...] = ()
     is_whole: bool = True
+
+    @property
+    def moves(self) -> tuple[Resync, ...]:
+        """The evacuations and rebalances."""
+        return tuple(resync for resync in self.resyncs if resync.action != "repair")

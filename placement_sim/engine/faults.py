@@ -7,6 +7,7 @@ from typing import Any
 
 import simpy
 
+from placement_sim.engine.copy_phases import CopyPhases
 from placement_sim.engine.datapath import DataPath
 from placement_sim.engine.fault_log import FaultLog
 from placement_sim.engine.moves import Mover
@@ -34,7 +35,7 @@ class FaultControl:
     rebuild
         How what does not return is made anew elsewhere, and the throttle of moves; None: it is not.
     has_phases
-        Guests' latencies are counted apart during and after repairs.
+        Guests' latencies are counted apart during and after repairs and moves.
     """
 
     def __init__(
@@ -45,22 +46,24 @@ class FaultControl:
         self._rebuild = rebuild
         self._has_phases = has_phases
         self._errors = 0
+        self._phases: CopyPhases | None = None
         self.repair: Repair | None = None
         self.mover: Mover | None = None
 
     def __call__(self, path: DataPath) -> Generator[simpy.Event, None, None]:
         """Start the changes beside the run, and end at once."""
-        self.repair = Repair(path, self._rebuild, has_phases=self._has_phases)
-        self.mover = Mover(path, self._rebuild)
+        self._phases = CopyPhases(path, has_phases=self._has_phases)
+        self.repair = Repair(path, self._rebuild, self._phases)
+        self.mover = Mover(path, self._rebuild, self._phases)
         path.env.process(self._happen(path, self.repair, self.mover))
         yield from ()  # a control process is a generator
 
     def close(self) -> FaultLog:
         """Give what was written down, when the run has ended."""
-        if self.repair is None or self.mover is None:
+        if self.repair is None or self._phases is None:
             return FaultLog()
         log, is_whole = self.repair.close()
-        return FaultLog(log, tuple(self.mover.moves), is_whole)
+        return FaultLog(log, self._phases.close(), is_whole)
 
     def _happen(self, path: DataPath, repair: Repair, mover: Mover) -> Generator[simpy.Event, None, None]:
         now_ns = 0

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import simpy
 
+from placement_sim.engine.copy_phases import CopyPhases
 from placement_sim.engine.copying import Copy, copy_block
 from placement_sim.engine.datapath import MOVE
 from placement_sim.engine.degraded import DONE, Key
-from placement_sim.engine.fault_log import Move
+from placement_sim.engine.fault_log import Resync
 from placement_sim.engine.rebuild_queue import Rebuild
 from placement_sim.model.cluster import ONLINE
 from placement_sim.model.faults import DiskChange
@@ -20,10 +21,11 @@ from placement_sim.model.faults import DiskChange
 class Mover:
     """Moves blocks one at a time, throttled like a stream of a rebuild."""
 
-    def __init__(self, path: Any, rebuild: Rebuild | None) -> None:
+    def __init__(self, path: Any, rebuild: Rebuild | None, phases: CopyPhases) -> None:
         self._path = path
         self._rebuild = rebuild
-        self.moves: list[Move] = []
+        self._phases = phases
+        self.moves: list[Resync] = []
 
     def begin(self, change: DiskChange) -> None:
         """Start an evacuation or a rebalance, or stop the rebalances that go on."""
@@ -31,7 +33,7 @@ class Mover:
             for move in self.moves:
                 move.is_stopped = move.is_stopped or move.action == "rebalance"
             return
-        move = Move(change.action, change.disk, self._path.env.now_ns)
+        move = self._phases.open(change.action, change.disk)
         self.moves.append(move)
         if change.action == "evacuate":
             # No room is left for new blocks, by the same rule that keeps free space on every disk.
@@ -40,20 +42,20 @@ class Mover:
         else:
             self._path.env.process(self._go(move, self._rebalance(change.factor)))
 
-    def _go(self, move: Move, copies: Iterator[tuple[Key, Copy]]) -> Generator[simpy.Event, Any, None]:
+    def _go(self, move: Resync, copies: Iterator[tuple[Key, Copy]]) -> Generator[simpy.Event, Any, None]:
         env = self._path.env
         for key, copy in copies:
             began_ns = env.now_ns
             if (yield from copy_block(self._path, key, copy, MOVE)):
-                move.moved_bytes += copy.size_bytes
-                move.moved_blocks += 1
+                move.copied_bytes += copy.size_bytes
+                move.copied_blocks += 1
             if self._rebuild is not None:
                 due_ns = began_ns + round(copy.size_bytes / self._rebuild.rate_bytes_per_s * 1e9)
                 if due_ns > env.now_ns:
                     yield env.timeout(due_ns - env.now_ns)
             if move.is_stopped:
                 break
-        move.end_ns = env.now_ns
+        self._phases.end(move)
 
     def _owned(self, disk: int) -> Iterator[Key]:
         """Walk the blocks whose ordinary owner is a disk, as they were when their leg was come to."""

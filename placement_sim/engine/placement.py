@@ -112,14 +112,39 @@ class Placement:
             tree.legs[leg_index].set_pending(block, disk)
         elif len(tree.legs) > 1:
             key = (object_index, leg_index, block)
-            if reason == UNAVAILABLE:
-                reason = self.degraded.first_write(key, self.space.blocked, OFFLINE | READ_ONLY).reason
+            if reason == UNAVAILABLE and self._may_skip(key):
+                self.degraded.make_stale(key)
+                disk, reason = NOWHERE, SKIPPED
             if reason != SKIPPED:
                 self.degraded.forget_unwritten(object_index, block)
         return disk, reason
 
+    def _may_skip(self, key: tuple[int, int, int]) -> bool:
+        """Tell whether other legs take a first write for which this one has just found no disk (A12)."""
+        away, blocked = OFFLINE | READ_ONLY, self.space.blocked
+        if not any(blocked[disk] and not blocked[disk] & ~away for disk in self.objects[key[0]].members):
+            return False
+        if self.degraded.is_kept_elsewhere(key):
+            return True
+        # A computed rule has an owner for each leg: a later one may be there, although nobody has asked for it yet.
+        legs = self.objects[key[0]].legs
+        later = [i for i in range(key[1] + 1, len(legs)) if not legs[i].parent.entries[key[2]]]
+        return not self._policy.needs_map and any(self._ask(key[0], i, key[2])[1] == DONE for i in later)
+
+    def is_first_live(self, object_index: int, leg_index: int, block: int) -> bool:
+        """Tell whether all legs before this one are stale: what a block needs once, this leg sees to."""
+        legs = self.objects[object_index].legs
+        return all(leg.parent.entries[block] == leg.parent.stale for leg in legs[:leg_index])
+
     def pick(self, object_index: int, leg_index: int, block: int) -> tuple[int, int]:
-        """Let the policy choose a component without a copy: hard rules, the choice, the reservation; (disk, reason)."""
+        """Let the policy choose a component without a copy, and reserve its space; (disk, reason)."""
+        disk, reason = self._ask(object_index, leg_index, block)
+        if reason == DONE:
+            self.space.reserve(disk, self.objects[object_index].spec.block_bytes)
+        return disk, reason
+
+    def _ask(self, object_index: int, leg_index: int, block: int) -> tuple[int, int]:
+        """Ask the policy, hard rules first; (disk, reason)."""
         tree = self.objects[object_index]
         spec = tree.spec
         space = self.space
@@ -142,7 +167,6 @@ class Placement:
         if disk < 0 or blocked[disk]:
             full = bool(blocked[disk] & FULL) if disk >= 0 else not away
             return disk, NO_SPACE if full else UNAVAILABLE
-        space.reserve(disk, spec.block_bytes)
         return disk, DONE
 
     def may_take(self, key: tuple[int, int, int], disk: int) -> bool:
@@ -255,10 +279,12 @@ class Placement:
         legs = tree.legs
         best = (0, ZEROS, NOWHERE)
         least = -1
+        is_awaited = False  # a leg's first write is in flight, so that no write of the block was acknowledged
         for step in range(len(legs)):
             leg_index = (turn + step) % len(legs)
             entry = legs[leg_index].parent.entries[block]
             if entry == 0:
+                is_awaited |= legs[leg_index].pending[block] != 0
                 continue
             disk, also = entry - 1, NOWHERE
             if entry >= legs[leg_index].parent.stale:
@@ -270,7 +296,7 @@ class Placement:
                     best = (0, LOST, NOWHERE)
             elif least < 0 or self._queue_requests[disk] < least:
                 best, least = (leg_index, disk, also), self._queue_requests[disk]
-        return best
+        return (0, ZEROS, NOWHERE) if is_awaited and least < 0 else best
 
     def _read_special(
         self, object_index: int, leg_index: int, block: int, part: tuple[int, int] | None

@@ -204,9 +204,9 @@ class ReferenceDataPath(ReferenceCounters):
         first = block * tree.spec.block_bytes
         end = min((block + blocks) * tree.spec.block_bytes, tree.spec.size_bytes)
         backing_bytes = self.cluster.objects[tree.backing].size_bytes
-        for piece, piece_end in ((first, start), (start + size, end)):
+        for piece, piece_end, at in ((first, start, block), (start + size, end, block + blocks - 1)):
             copied = min(piece_end, backing_bytes) - piece
-            if copied > 0 and leg == 0:
+            if copied > 0 and self.placement.is_first_live(object_index, leg, at):
                 self.counts["copied_up_bytes"] += copied
                 self._send_read(request, tree.backing, piece, copied, is_copy=True)
         return first, end - first

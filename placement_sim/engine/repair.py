@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import simpy
 
+from placement_sim.engine.copy_phases import CopyPhases
 from placement_sim.engine.copying import copy_block, plan_repair
 from placement_sim.engine.datapath import REPAIR
 from placement_sim.engine.degraded import Key
-from placement_sim.engine.fault_log import RepairLog
+from placement_sim.engine.fault_log import RepairLog, Resync
 from placement_sim.engine.losses import take_stock
 from placement_sim.engine.rebuild_queue import Rebuild
 from placement_sim.model.cluster import ONLINE
-
-DURING, AFTER = "repair", "after repair"  # phases of the guests' latencies
 
 
 class Repair:
@@ -32,14 +31,15 @@ class Repair:
     rebuild
         Throttle, streams and delay; `replace_s` has no meaning here. None: only what a disk that returns has
         missed is reconciled, one unthrottled stream a disk.
-    has_phases
-        Guests' latencies are counted apart during and after repairs.
+    phases
+        Of the guests' latencies: they are counted apart while a repair goes on.
     """
 
-    def __init__(self, path: Any, rebuild: Rebuild | None, *, has_phases: bool = True) -> None:
+    def __init__(self, path: Any, rebuild: Rebuild | None, phases: CopyPhases) -> None:
         self._path = path
         self._rebuild = rebuild
-        self._has_phases = has_phases
+        self._phases = phases
+        self._resync: Resync | None = None  # the last one
         self.log = RepairLog()
         self._lines: dict[int, deque[Key]] = {}
         self._queued: set[Key] = set()
@@ -124,11 +124,13 @@ class Repair:
             copy = plan_repair(self._path, key, self._may_replace)
             if copy is None:
                 continue
-            self._begin()
+            resync = self._begin()
             began_ns = env.now_ns
             if (yield from copy_block(self._path, key, copy, REPAIR)):
                 self.log.copied_bytes += copy.size_bytes
                 self.log.copied_blocks += 1
+                resync.copied_bytes += copy.size_bytes
+                resync.copied_blocks += 1
             else:
                 self.log.failed_copies += 1
                 if env.now_ns > began_ns:
@@ -144,18 +146,22 @@ class Repair:
     def _may_replace(self, disk: int) -> bool:
         return disk in self._replaceable
 
-    def _begin(self) -> None:
-        if self._began_ns < 0:
-            self._began_ns = self._path.env.now_ns
-            if self._has_phases:
-                self._path.begin_phase(DURING)
+    def _begin(self) -> Resync:
+        """Give what the copies of now are noted under: the same as before, unless a move has begun meanwhile."""
+        if self._began_ns >= 0 and self._resync is not None:
+            return self._resync
+        self._began_ns = self._path.env.now_ns
+        if self._resync is not None and self._phases.resyncs[-1] is self._resync:
+            self._phases.begin(self._resync)
+        else:
+            self._resync = self._phases.open("repair")
+        return self._resync
 
     def _end(self) -> None:
-        if self._began_ns >= 0:
+        if self._began_ns >= 0 and self._resync is not None:
             self.log.sessions.append((self._began_ns, self._path.env.now_ns))
             self._began_ns = -1
-            if self._has_phases:
-                self._path.begin_phase(AFTER)
+            self._phases.end(self._resync)
         self.look()
 
     # -- whole or not ------------------------------------------------------------------------

@@ -90,7 +90,18 @@ COLUMNS: dict[str, Column] = {
     "failed_vms": Column("machines left failed", "machines", "int64"),
     "keeping_old_vms": Column("upgraded machines that still keep their old version", "machines", "int64"),
     "extra_bytes": Column("space used beyond that when the upgrade became available", "bytes", "int64"),
-    "phase": Column("prepare, before, during or after the upgrade; else start, repair or after repair", "", "str"),
+    "phase": Column("prepare, before, during or after the upgrade; else what was being copied, or start", "", "str"),
+    "active_s": Column("time in which it went on: of several repairs in a row, without the pauses", "s", "float64"),
+    "copied_bytes": Column("bytes copied to where they belong", "bytes", "int64"),
+    "copied_blocks": Column("blocks copied, as a whole or the newer bytes alone", "blocks", "int64"),
+    **{
+        f"guest_{name}_{when}": Column(f"{meaning} {when} the copies", unit, dtype)
+        for when in ("before", "during", "after")
+        for name, meaning, unit, dtype in (
+            ("requests", "requests of guests finished", "requests", "int64"),
+            ("latency_s_p99", "99th percentile of the guests' latency", "s", "float64"),
+        )
+    },
     "purpose": Column("what the requests were for", "", "str"),
     "failed_requests": Column("failed requests", "requests", "int64"),
     "latency_s_mean": Column("mean latency", "s", "float64"),

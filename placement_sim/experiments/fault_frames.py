@@ -1,11 +1,16 @@
-"""What faults did to a run, as numbers of its summary and rows of its events."""
+"""What faults did to a run, as numbers of its summary, rows of its events, and what was copied beside guests."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterable
 
-from placement_sim.engine.datapath import Outcome
+import numpy as np
+import pandas as pd
+
+from placement_sim.engine.datapath import COPIES, Outcome
 from placement_sim.engine.fault_log import FaultLog
+from placement_sim.engine.histogram import percentile_ns
+from placement_sim.experiments.columns import make_frame
 
 NS = 1e-9
 
@@ -28,8 +33,8 @@ def fault_summary(log: FaultLog, outcome: Outcome) -> dict[str, float]:
         "degraded_written_bytes": counts["degraded_written_bytes"],
         "repaired_bytes": repair.copied_bytes,
         "repair_s": sum(end - start for start, end in repair.sessions) * NS,
-        "moved_bytes": sum(move.moved_bytes for move in log.moves),
-        "move_s": sum((move.end_ns if move.end_ns >= 0 else outcome.end_ns) - move.start_ns for move in log.moves) * NS,
+        "moved_bytes": sum(move.copied_bytes for move in log.moves),
+        "move_s": sum(move.active_ns for move in log.moves) * NS,
     }
 
 
@@ -40,3 +45,37 @@ def fault_marks(log: FaultLog) -> list[tuple[int, str, int]]:
         marks += [(start_ns, "repair_begins", -1), (end_ns, "repair_ends", -1)]
     marks += [(move.end_ns, f"{move.action}_ends", move.disk) for move in log.moves if move.end_ns >= 0]
     return marks
+
+
+def resyncs_frame(log: FaultLog, outcome: Outcome, disk_names: Iterable[str]) -> pd.DataFrame:
+    """Give a row for each evacuation and rebalance, and for the repairs between them: time, bytes, guests' p99.
+
+    Before: the last phase in which nothing was copied; after: the first in which nothing was any more. NaN without a
+    request, and where a fleet is upgraded, since the phases are then those of the upgrade.
+    """
+    names, rows = list(disk_names), log.resyncs
+    values: dict[str, list[object]] = {
+        "action": [row.action for row in rows],
+        "disk": [names[row.disk] if row.disk >= 0 else "" for row in rows],
+        "start_s": [row.start_ns * NS for row in rows],
+        "end_s": [row.end_ns * NS if row.end_ns >= 0 else np.nan for row in rows],
+        "active_s": [row.active_ns * NS for row in rows],
+        "copied_bytes": [row.copied_bytes for row in rows],
+        "copied_blocks": [row.copied_blocks for row in rows],
+    }
+    for when in ("before", "during", "after"):
+        phases = [row.during if when == "during" else [getattr(row, when)] for row in rows]
+        found = [_guests(outcome, wanted) for wanted in phases]
+        values[f"guest_requests_{when}"] = [requests for requests, _ in found]
+        values[f"guest_latency_s_p99_{when}"] = [p99_s for _, p99_s in found]
+    return make_frame(values)
+
+
+def _guests(outcome: Outcome, phases: list[str]) -> tuple[int, float]:
+    """Give how many requests of guests were finished in some phases, and their 99th percentile in s."""
+    split = outcome.split
+    guests = [place for place, purpose in enumerate(split.purposes) if purpose not in COPIES]
+    chosen = [place for place, phase in enumerate(split.phases) if phase in phases]
+    row = split.histogram[np.ix_(chosen, guests)].sum(axis=(0, 1, 2))
+    tail = percentile_ns(row, 99.0)
+    return int(row.sum()), np.nan if tail is None else tail * NS

@@ -17,7 +17,7 @@ from placement_sim.engine.histogram import percentile_ns, upper_edge_ns
 from placement_sim.engine.upgrade_plan import FleetLog, FleetPlan
 from placement_sim.errors import InputError
 from placement_sim.experiments.columns import make_frame
-from placement_sim.experiments.fault_frames import fault_marks, fault_summary
+from placement_sim.experiments.fault_frames import fault_marks, fault_summary, resyncs_frame
 from placement_sim.experiments.fleet_frames import fleet_frames, fleet_summary, phases_frame, why_waited
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.faults import DiskChange
@@ -26,7 +26,7 @@ from placement_sim.workloads.requests import KIND_NAMES
 NS = 1e-9
 STATUS_NAMES = ("done", "no_space", "offline")
 FLEET_FRAMES = ("vms", "steps", "waits", "fleet")
-FRAMES = ("disks", "objects", "requests", "latencies", "timeline", "events", "phases", *FLEET_FRAMES)
+FRAMES = ("disks", "objects", "requests", "latencies", "timeline", "events", "phases", "resyncs", *FLEET_FRAMES)
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Result:
 
     `requests` has rows only where they were asked for; `latencies` always holds how many requests
     finished in each bin of latency, so that a distribution can be drawn of any run. `phases` holds requests,
-    bytes and latency by phase and purpose. `vms` (a row a machine), `steps` (a row a try), `waits` and `fleet`
-    (counts at each change) are empty where the scenario has no fleet.
+    bytes and latency by phase and purpose; `resyncs` has a row for each evacuation and rebalance, and for the
+    repairs between them: time, bytes, the guests' 99th percentile before, during and after. `vms` (a row a
+    machine), `steps` (a row a try), `waits` and `fleet` (counts at each change) are empty where the scenario has no fleet.
     """
 
     summary: pd.Series
@@ -47,6 +48,7 @@ class Result:
     timeline: pd.DataFrame
     events: pd.DataFrame
     phases: pd.DataFrame
+    resyncs: pd.DataFrame
     manifest: dict[str, Any]
     vms: pd.DataFrame = field(default_factory=pd.DataFrame)
     steps: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -153,6 +155,7 @@ def make_result(
         _timeline(cluster, outcome),
         _events(cluster, events, outcome, [*((at, name, -1) for name, at in marks.items()), *happened]),
         phases,
+        resyncs_frame(faults or FaultLog(), outcome, [disk.name for disk in cluster.disks]),
         manifest,
         data_path=outcome.data_path,
         **frames,

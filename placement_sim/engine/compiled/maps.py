@@ -83,6 +83,14 @@ def is_special_elsewhere(s: State, obj: int, leg: int, block: int) -> bool:
     return False
 
 
+def is_first_live(s: State, obj: int, leg: int, block: int) -> bool:
+    """Tell whether all legs before this one are stale: what a block needs once, this leg sees to."""
+    for other in range(s.objects[obj].first_leg, leg):
+        if owner_entry(s, s.legs[other].first_block + block) != stale_entry(s):
+            return False
+    return True
+
+
 def holder(s: State, leg: int, block: int) -> int:
     """Give the disk that has or is getting a block whose entry is ordinary, -1 for none."""
     place = s.legs[leg].first_block + block
@@ -98,6 +106,7 @@ def least_loaded(s: State, obj: int, block: int, turn: int, is_copy: bool) -> tu
     legs = s.objects[obj].legs
     first_leg = s.objects[obj].first_leg
     best_leg, best, least = 0, ZEROS, -1
+    is_awaited = False  # a leg's first write is in flight, so that no write of the block was acknowledged
     for step in range(legs):
         leg = (turn + step) % legs
         place = s.legs[first_leg + leg].first_block + block
@@ -110,6 +119,7 @@ def least_loaded(s: State, obj: int, block: int, turn: int, is_copy: bool) -> tu
             if entry == 0:
                 entry = stale
         if entry == 0:
+            is_awaited |= pending_entry(s, place) != 0
             continue
         disk = entry - 1
         if entry == stale or s.status[disk] == OFFLINE:
@@ -117,6 +127,8 @@ def least_loaded(s: State, obj: int, block: int, turn: int, is_copy: bool) -> tu
                 best_leg, best = 0, LOST
         elif least < 0 or s.queue_requests[disk] < least:
             best_leg, best, least = leg, disk, s.queue_requests[disk]
+    if is_awaited and least < 0:
+        return 0, ZEROS
     return best_leg, best
 
 

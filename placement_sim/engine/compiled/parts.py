@@ -18,6 +18,7 @@ from placement_sim.engine.compiled.layout import (
 )
 from placement_sim.engine.compiled.maps import (
     ASK,
+    is_first_live,
     read_owner,
     write_owner,
 )
@@ -143,15 +144,14 @@ def copy_up(s: State, obj: int, leg: int, block: int, blocks: int, start_bytes: 
     tree = s.objects[obj]
     first = block * tree.block_bytes
     end = min((block + blocks) * tree.block_bytes, tree.size_bytes)
-    if leg == tree.first_leg:
-        backing_bytes = s.objects[tree.backing].size_bytes
-        for side in range(2):
-            piece = first if side == 0 else end_bytes
-            piece_end = start_bytes if side == 0 else end
-            copied = min(piece_end, backing_bytes) - piece
-            if copied > 0:
-                s.g[0].copied_up_bytes += copied
-                read_piece(s, tree.backing, piece, copied)
+    backing_bytes = s.objects[tree.backing].size_bytes
+    for side in range(2):
+        piece = first if side == 0 else end_bytes
+        piece_end = start_bytes if side == 0 else end
+        copied = min(piece_end, backing_bytes) - piece
+        if copied > 0 and is_first_live(s, obj, leg, block if side == 0 else block + blocks - 1):
+            s.g[0].copied_up_bytes += copied
+            read_piece(s, tree.backing, piece, copied)
     return first, end
 
 
