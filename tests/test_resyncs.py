@@ -20,14 +20,19 @@ rebuild = { rate = "4 MB/s", delay = "2 s" }
 [[workloads]]
 name = "fill"
 object = "vm"
-synthetic = { size = "1 MiB", align = "1 MiB", requests = 32, read_share = 0, addresses = { law = "sequential" }, ARRIVALS }
+[workloads.synthetic]
+size = "1 MiB"
+align = "1 MiB"
+requests = 32
+read_share = 0
+addresses = { law = "sequential" }
+arrivals = { law = "fixed", rate = 20 }
 [[workloads]]
 name = "guests"
 object = "vm"
 synthetic = { size = "64 KiB", requests = 9000, read_share = 0.7, arrivals = { law = "poisson", rate = 150 } }
 """
 DISK = '[[disks]]\nname = "d{0}"\ncapacity = "256 MiB"\nservice = {{ kind = "ssd", READ }}\n'
-TEXT = TEXT.replace("ARRIVALS", 'arrivals = { law = "fixed", rate = 20 }')
 SERVICE = "read_latency_s = 0.001, write_latency_s = 0.001, read_bytes_per_s = 1e8, write_bytes_per_s = 5e7"
 DISKS = "".join(DISK.format(number) for number in range(5)).replace("READ", SERVICE)
 

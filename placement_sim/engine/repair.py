@@ -97,6 +97,7 @@ class Repair:
         is_given_up = old in self._replaceable if old >= 0 else bool(self._replaceable)
         if is_given_up or (old >= 0 and self._path.space.status[old] == ONLINE):
             self._add(key)
+            self.look()
 
     # -- lines and streams -----------------------------------------------------------------
 

@@ -37,7 +37,8 @@ class Result:
     finished in each bin of latency, so that a distribution can be drawn of any run. `phases` holds requests,
     bytes and latency by phase and purpose; `resyncs` has a row for each evacuation and rebalance, and for the
     repairs between them: time, bytes, the guests' 99th percentile before, during and after. `vms` (a row a
-    machine), `steps` (a row a try), `waits` and `fleet` (counts at each change) are empty where the scenario has no fleet.
+    machine), `steps` (a row a try), `waits` and `fleet` (counts at each change) are empty
+    where the scenario has no fleet.
     """
 
     summary: pd.Series
