@@ -33,9 +33,8 @@ def checked_chunks(stream: Stream, spec: StorageObjectSpec) -> Iterator[Requests
     """
     number = 0
     for chunk in stream.requests:
-        ends = chunk.offset_bytes + chunk.size_bytes
-        if len(chunk) and ends.max() > spec.size_bytes:
-            row = int(np.argmax(ends > spec.size_bytes))
+        if len(chunk) and _any_ends_beyond(chunk, spec.size_bytes):
+            row = int(np.argmax(chunk.offset_bytes + chunk.size_bytes > spec.size_bytes))
             start, size = int(chunk.offset_bytes[row]), int(chunk.size_bytes[row])
             raise InputError(
                 f"workload {stream.name}: request {number + row}",
@@ -45,6 +44,13 @@ def checked_chunks(stream: Stream, spec: StorageObjectSpec) -> Iterator[Requests
         number += len(chunk)
         if len(chunk):
             yield chunk
+
+
+def _any_ends_beyond(chunk: Requests, size_bytes: int) -> bool:
+    """Tell whether a request reaches beyond so many bytes; none does where the two maxima together do not."""
+    if int(chunk.offset_bytes.max()) + int(chunk.size_bytes.max()) <= size_bytes:
+        return False
+    return bool((chunk.offset_bytes + chunk.size_bytes > size_bytes).any())
 
 
 def _rows(stream: Stream, key: int, spec: StorageObjectSpec) -> Iterator[Row]:

@@ -25,12 +25,15 @@ from filelock import FileLock
 
 from placement_sim.engine.compiled import choice, loop
 from placement_sim.engine.compiled.layout import State
+from placement_sim.engine.compiled.rows import byte_at, word_at
 from placement_sim.engine.compiled.state_type import (
     StateType,
     address_table,
     array_of,
     call_address,
     leading_zeros,
+    load_byte,
+    load_word,
     state_at,
     state_from,
 )
@@ -141,7 +144,7 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], owner: str, 
 
 
 def _native() -> dict[Any, Any]:
-    """Give what Python cannot say quickly: the mixer in 64-bit arithmetic, the bin by counting bits."""
+    """Give what Python cannot say quickly: the mixer in 64-bit arithmetic, the bin by counting bits, bare loads."""
     golden, one, two = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
     s30, s27, s31, s11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
     unit = 1.0 / 9007199254740992.0
@@ -162,7 +165,7 @@ def _native() -> dict[Any, Any]:
         shift = 64 - leading_zeros(value_ns) - (SUB_BITS + 1)
         return value_ns if shift <= 0 else (shift << SUB_BITS) + (value_ns >> shift)
 
-    return {mix: native_mix, draw: native_draw, bin_index: native_bin_index}
+    return {mix: native_mix, draw: native_draw, bin_index: native_bin_index, word_at: load_word, byte_at: load_byte}
 
 
 def _advance(table, limit_ns):  # type: ignore[no-untyped-def]

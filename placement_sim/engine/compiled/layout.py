@@ -54,9 +54,10 @@ GLOBALS = record(
 )  # fmt: skip
 HEAP = record("time_ns", "key", "event")
 STREAM = record(
-    "object", "outstanding", "host", "tally", "key", "start_ns", "row", "row_end", "is_final", "number",
+    "object", "outstanding", "host", "tally", "key", "start_ns", "half", "row", "row_end", "is_final", "number",
     "in_flight", "thinking", "exhausted", "stopped", "has_ended", "is_raw",
 )  # fmt: skip
+CHUNK_OF_ROWS = record("count", "time_ns", "kind", "offset_bytes", "size_bytes")  # addresses of the columns
 REQUEST = record(
     "stream", "number", "kind", "start_bytes", "size_bytes", "issued_ns", "waiting_for", "operations", "status", "next"
 )
@@ -83,11 +84,8 @@ class State(NamedTuple):
     g: Array  # GLOBALS, one
     heap: Array
     arrivals: Array  # a heap, too: the next arrival of each open loop
-    row_time_ns: Array
-    row_kind: Array
-    row_offset_bytes: Array
-    row_size_bytes: Array
     streams: Array
+    chunks: Array  # CHUNK_OF_ROWS: two for each stream
     requests: Array
     operations: Array
     disks: Array

@@ -33,6 +33,7 @@ from placement_sim.engine.compiled.layout import (
     State,
 )
 from placement_sim.engine.compiled.requests import arrive, continue_work, operation_failed, thought
+from placement_sim.engine.compiled.rows import wants_next_chunk
 from placement_sim.engine.compiled.streams import needs_chunk
 
 
@@ -97,8 +98,7 @@ def look_ahead(s: State, limit_ns: int) -> int:
     if g.arrives:
         if arrival_ns >= limit_ns:
             return LIMIT
-        stream = s.streams[s.arrivals[0].event]
-        if stream.row + 1 == stream.row_end and not stream.is_final and not stream.stopped:
+        if wants_next_chunk(s, s.arrivals[0].event):
             g.wanted_stream = s.arrivals[0].event
             return CHUNK
         return GO_ON

@@ -16,6 +16,7 @@ from placement_sim.engine.compiled.counters import Counters
 from placement_sim.engine.compiled.data_clock import DataClock
 from placement_sim.engine.compiled.layout import NONE, State
 from placement_sim.engine.compiled.make_state import grow_pools, longer, make_state, signed
+from placement_sim.engine.compiled.rows import next_chunk, turn_over
 from placement_sim.engine.datapath import FIRST_PHASE, GUEST, Ints, Running, Stream
 from placement_sim.engine.histogram import BIN_COUNT
 from placement_sim.engine.placement import Placement, WriteOwner, naming_request
@@ -30,7 +31,7 @@ from placement_sim.workloads.requests import Requests
 
 FEWEST_EVENTS = 5_000  # of one call of the loop, to begin with; then as many as take CALL_S
 CALL_S = 0.1  # Ctrl-C is heard between two calls
-ROW_COLUMNS = ("time_ns", "kind", "offset_bytes", "size_bytes")  # of a chunk
+ROW_COLUMNS = {"time_ns": np.int64, "kind": np.uint8, "offset_bytes": np.int64, "size_bytes": np.int64}  # of a chunk
 
 
 class CompiledDataPath(Counters):
@@ -70,12 +71,13 @@ class CompiledDataPath(Counters):
         self.placement = Placement(cluster, policy, seed, self.space, queue_requests)
         self.objects = self.placement.objects
         state = make_state(cluster, policy, seed, self.space, self.placement.store, pool=pool)
-        state.g[0].keeps_records = record_requests
-        self._budget = state.g[0].budget = FEWEST_EVENTS
+        self._g = state.g.view(layout.GLOBALS.descr)[0]  # its fields are items: a tenth of an attribute's time
+        self._g["keeps_records"] = record_requests
+        self._budget = self._g["budget"] = FEWEST_EVENTS
         self._called_s = time.perf_counter()
         self.placement.share_state(state.policy_state)
         self.placement.cache = ArrayCache(cluster, state)
-        self._kernel, state.g[0].policy = kernel_for(state)
+        self._kernel, self._g["policy"] = kernel_for(state)
         self._set_state(state._replace(queue_requests=queue_requests))
         self._record_requests = record_requests
         self._full_records: list[Ints] = []
@@ -85,9 +87,7 @@ class CompiledDataPath(Counters):
         self._streams: list[Stream] = []
         self._chunks: list[Iterator[Requests]] = []
         self._ended: list[simpy.Event] = []
-        self._row_slots: list[tuple[int, int]] = []  # where a stream's rows lie, and how many fit
-        self._rows_used = 0
-        self._free_rows: list[tuple[int, int]] = []  # slots of streams that have ended
+        self._held: list[tuple[Any, ...]] = []  # columns of the present chunk and of the next: the loop has addresses
         self._raw: dict[str, int] = {}
         self._raw_events: dict[tuple[int, int], simpy.Event] = {}
         self._metadata_writes_before = 0
@@ -97,7 +97,7 @@ class CompiledDataPath(Counters):
     def _advance(self, limit_ns: int) -> bool:
         """Let data events before `limit_ns` happen; give True if control processes were told something."""
         while True:
-            self._state.g[0].wake = 1  # whatever was changed here is looked at first
+            self._g["wake"] = 1  # whatever was changed here is looked at first
             code = self._kernel.advance(self._handle, limit_ns)
             if code == layout.LIMIT:
                 return False
@@ -105,7 +105,7 @@ class CompiledDataPath(Counters):
                 self._deliver()
                 return True
             if code == layout.CHUNK:
-                self._refill(int(self._state.g[0].wanted_stream))
+                self._refill(int(self._g["wanted_stream"]))
             elif code == layout.GROW:
                 self._grow()
             elif code == layout.DECIDE:
@@ -118,12 +118,12 @@ class CompiledDataPath(Counters):
     def _pause(self) -> None:
         """Tell how far the run is, and set how many events the next call may take: no result hangs on that."""
         if self._progress:
-            self._progress(int(self._state.g[0].now_ns))
+            self._progress(int(self._g["now_ns"]))
         now_s = time.perf_counter()
         share = CALL_S / max(now_s - self._called_s, 1e-6)
         self._called_s = now_s
         self._budget = max(FEWEST_EVENTS, int(self._budget * min(share, 8.0)))
-        self._state.g[0].budget = self._budget
+        self._g["budget"] = self._budget
 
     def _set_state(self, state: State) -> None:
         self._state = state
@@ -131,18 +131,18 @@ class CompiledDataPath(Counters):
 
     def _work_off(self) -> None:
         """Let what a control process has begun come to its end, at this instant."""
-        self._state.g[0].now_ns = self.env.now_ns
+        self._g["now_ns"] = self.env.now_ns
         self._advance(self.env.now_ns)
 
     def _deliver(self) -> None:
-        g = self._state.g[0]
-        self.env.set_now(int(g.now_ns))
-        signals = self._state.signals[: g.signal_count].tolist()
-        g.signal_count = 0
+        g = self._g
+        self.env.set_now(int(g["now_ns"]))
+        signals = self._state.signals[: g["signal_count"]].tolist()
+        g["signal_count"] = 0
         for why, stream, number in signals:
             if why == layout.ENDED:
                 self._ended[stream].succeed()
-                self._free_rows.insert(0, self._row_slots[stream])
+                self._held[stream] = ()
             elif why == layout.RAW_DONE:
                 self._raw_events.pop((stream, number >> 1)).succeed(bool(number & 1))
             elif self._on_no_space:
@@ -150,34 +150,34 @@ class CompiledDataPath(Counters):
 
     def _decide(self) -> None:
         """Let Python decide: a policy in plain Python, an owner that is away, a block with a record."""
-        g = self._state.g[0]
-        object_index, block = int(g.asked_object), int(g.asked_block)
-        self.env.set_now(int(g.now_ns))
-        request = self._state.requests[g.work_request]
+        g = self._g
+        object_index, block = int(g["asked_object"]), int(g["asked_block"])
+        self.env.set_now(int(g["now_ns"]))
+        request = self._state.requests[g["work_request"]]
         if block == NONE:
             cleared = self.placement.unmap(object_index, int(request.start_bytes), int(request.size_bytes))
-            g.unmapped_blocks += cleared
-            g.leg = 0
+            g["unmapped_blocks"] += cleared
+            g["leg"] = 0
             return
         first_leg = self._state.objects["first_leg"]
-        start, end = int(g.part_start), int(g.part_start + g.part_size)
-        if g.part_is_write:
-            leg_index = int(g.asked_leg - first_leg[object_index])
+        start, end = int(g["part_start"]), int(g["part_start"] + g["part_size"])
+        if g["part_is_write"]:
+            leg_index = int(g["asked_leg"] - first_leg[object_index])
             owner = self._ask_policy(object_index, leg_index, block, start, end)
-            g.decision_disk, g.decision_reason, g.decision_is_fresh, g.decision_also = owner
-            g.decision_object, g.decision_leg = object_index, g.asked_leg
+            g["decision_disk"], g["decision_reason"], g["decision_is_fresh"], g["decision_also"] = owner
+            g["decision_object"], g["decision_leg"] = object_index, g["asked_leg"]
         else:
             host = int(self._state.streams[request.stream].host)
             read = self.placement.read_owner(object_index, block, int(request.number), host, (start, end))
-            g.decision_object, g.decision_leg, g.decision_disk, g.decision_also = read
-            g.decision_leg += first_leg[read[0]]
-            g.decision_reason, g.decision_is_fresh = 0, 0
-        g.decided = 1
+            g["decision_object"], g["decision_leg"], g["decision_disk"], g["decision_also"] = read
+            g["decision_leg"] += first_leg[read[0]]
+            g["decision_reason"], g["decision_is_fresh"] = 0, 0
+        g["decided"] = 1
 
     def _ask_policy(self, object_index: int, leg_index: int, block: int, start: int, end: int) -> WriteOwner:
         """Ask for an owner; an error of the policy names the request."""
-        g = self._state.g[0]
-        is_bad, answer = g.decision_disk == BAD_CHOICE, int(g.decision_reason)
+        g = self._g
+        is_bad, answer = g["decision_disk"] == BAD_CHOICE, int(g["decision_reason"])
         try:
             owner = self.placement.write_owner(object_index, leg_index, block, start, end)
             if is_bad:
@@ -186,26 +186,30 @@ class CompiledDataPath(Counters):
                     f"and {owner[0]} when asked again in Python"
                 )
         except PolicyError as error:
-            request = self._state.requests[g.work_request]
+            request = self._state.requests[g["work_request"]]
             raise naming_request(error, self._streams[request.stream].name, int(request.number)) from None
         return owner
 
     def _grow(self) -> None:
         """Make room where there is none."""
         state = self._state
-        g = state.g[0]
-        if self._record_requests and g.record_count + 4 > len(state.records):
-            self._full_records.append(state.records[: g.record_count].copy())
-            g.record_count = 0
+        g = self._g
+        if self._record_requests and g["record_count"] + 4 > len(state.records):
+            self._full_records.append(state.records[: g["record_count"]].copy())
+            g["record_count"] = 0
             if len(state.records) < 1 << 16:
                 state = state._replace(records=longer(state.records, 2 * len(state.records)))
-        if g.signal_count + 4 > len(state.signals):
+        if g["signal_count"] + 4 > len(state.signals):
             state = state._replace(signals=longer(state.signals, 2 * len(state.signals)))
-        blocks = int(g.last - g.first + 1) if g.part_open else 0
+        blocks = int(g["last"] - g["first"] + 1) if g["part_open"] else 0
         if blocks > len(state.found):
             state = state._replace(found=longer(state.found, 2 * blocks))
-        wanted = 4 * blocks + 8 + (int(g.work_left) if g.work == layout.SET_CHANNELS else 0)
-        if g.operations_free < wanted or g.requests_free < wanted or g.heap_size + wanted + 8 > len(state.heap):
+        wanted = 4 * blocks + 8 + (int(g["work_left"]) if g["work"] == layout.SET_CHANNELS else 0)
+        if (
+            g["operations_free"] < wanted
+            or g["requests_free"] < wanted
+            or g["heap_size"] + wanted + 8 > len(state.heap)
+        ):
             state = grow_pools(state, max(len(state.operations), wanted))
         self._set_state(state)
 
@@ -218,65 +222,46 @@ class CompiledDataPath(Counters):
         record = self._state.streams[index]
         record.object, record.outstanding, record.host = stream.object_index, stream.outstanding, stream.host_index
         record.key = signed(stream_key(self._seed, stream.name, "service"))
-        self._state.g[0].closed_loops += stream.outstanding > 0
+        self._g["closed_loops"] += stream.outstanding > 0
         self._begin(layout.START, index)
-        self._state.g[0].work_left = stream.outstanding or 1
+        self._g["work_left"] = stream.outstanding or 1
         self._work_off()
         return Running(index, self._ended[index])
 
     def _add_stream(self, stream: Stream, chunks: Iterator[Requests]) -> int:
         index = len(self._streams)
         if index == len(self._state.streams):
-            grown = {name: longer(getattr(self._state, name), 2 * index + 1) for name in ("streams", "arrivals")}
-            self._set_state(self._state._replace(**grown))
+            sizes = {"streams": 2 * index + 1, "arrivals": 2 * index + 1, "chunks": 4 * index + 2}
+            self._set_state(
+                self._state._replace(**{name: longer(getattr(self._state, name), size) for name, size in sizes.items()})
+            )
         self._streams.append(stream)
         self._chunks.append(chunks)
         self._ended.append(self.env.event())
-        self._row_slots.append((0, 0))
+        self._held.append(())
         record = self._state.streams[index]
         record.start_ns = self.env.now_ns
         record.tally = self._tally(stream.purpose)
         return index
 
     def _begin(self, work: int, stream: int) -> None:
-        g = self._state.g[0]
-        g.work, g.work_stream, g.part_open = work, stream, 0
+        g = self._g
+        g["work"], g["work_stream"], g["part_open"] = work, stream, 0
 
     def _refill(self, index: int) -> None:
-        """Bring the next chunk of a stream, behind what is left of the last."""
+        """Bring the next chunk of a stream; of the present one, a row may be left."""
         record = self._state.streams[index]
         chunk = next(self._chunks[index], None)
         if chunk is None:
             record.is_final = 1
             self._chunks[index] = iter(())
             return
-        left = int(record.row_end - record.row)
-        needed = left + len(chunk)
-        first, size = self._row_slots[index]
-        if needed > size:
-            self._free_rows.insert(0, (first, size))
-            first, size = self._row_slots[index] = self._take_rows(needed)
-        for column in ROW_COLUMNS:
-            rows = getattr(self._state, f"row_{column}")
-            rows[first : first + left] = rows[record.row : record.row_end].copy()
-            rows[first + left : first + needed] = getattr(chunk, column)
-        record.row, record.row_end = first, first + needed
-
-    def _take_rows(self, count: int) -> tuple[int, int]:
-        """Find room for so many rows, left by a stream that has ended or new; give where, and how many fit."""
-        for place, (first, size) in enumerate(self._free_rows):
-            if size >= count:
-                del self._free_rows[place]
-                return first, size
-            if place == 8:
-                break
-        first = self._rows_used
-        self._rows_used += count
-        if self._rows_used > len(self._state.row_kind):
-            names = [f"row_{column}" for column in ROW_COLUMNS]
-            grown = {name: longer(getattr(self._state, name), 2 * self._rows_used) for name in names}
-            self._set_state(self._state._replace(**grown))
-        return first, count
+        held = tuple(np.ascontiguousarray(getattr(chunk, name), kind) for name, kind in ROW_COLUMNS.items())
+        self._held[index] = (*self._held[index][-1:], held)
+        rows = self._state.chunks[next_chunk(self._state, index)]
+        rows.count = len(chunk)
+        rows.time_ns, rows.kind, rows.offset_bytes, rows.size_bytes = (column.ctypes.data for column in held)
+        turn_over(self._state, index)
 
     def stop_stream(self, running: Running) -> None:
         """Issue nothing more; the event succeeds when what is in flight has completed."""
@@ -300,8 +285,8 @@ class CompiledDataPath(Counters):
         event = self.env.event()
         self._raw_events[index, int(self._state.streams[index].number)] = event
         self._begin(layout.RAW_OPERATION, index)
-        g = self._state.g[0]
-        g.part_is_write, g.part_start, g.part_size, g.part_leg = is_write, position, size_bytes, disk
+        g = self._g
+        g["part_is_write"], g["part_start"], g["part_size"], g["part_leg"] = is_write, position, size_bytes, disk
         self._work_off()
         return event
 
@@ -311,7 +296,7 @@ class CompiledDataPath(Counters):
         mask = (ops["object"] == object_index) & (ops["is_write"] == 1) & (ops["block"] <= block)
         mask &= (block < ops["block"] + ops["blocks"]) & (requests["issued_ns"][ops["request"]] <= until_ns)
         found = set(np.flatnonzero(mask).tolist())
-        place = int(self._state.g[0].free_operation)
+        place = int(self._g["free_operation"])
         while found and place != NONE:  # what is free still says what it was
             found.discard(place)
             place = int(ops["next"][place])
@@ -324,7 +309,7 @@ class CompiledDataPath(Counters):
         self.space.status[disk] = status
         if status == DISK_OFFLINE:
             self._begin(layout.LOSE_DISK, NONE)
-            self._state.g[0].work_disk = disk
+            self._g["work_disk"] = disk
             self._work_off()
 
     def set_slowdown(self, disk: int, factor: float) -> None:
@@ -334,8 +319,8 @@ class CompiledDataPath(Counters):
     def set_channels(self, disk: int, channels: int) -> None:
         """Change how many operations a disk serves at once."""
         self._begin(layout.SET_CHANNELS, NONE)
-        g = self._state.g[0]
-        g.work_disk, g.work_left = disk, channels
+        g = self._g
+        g["work_disk"], g["work_left"] = disk, channels
         self._work_off()
 
     def add_component(self, disk: int) -> None:
@@ -355,7 +340,7 @@ class CompiledDataPath(Counters):
     def discard_object(self, object_index: int) -> int:
         """Unmap every block of an object at once and give how many there were."""
         cleared = self.placement.discard(object_index)
-        self._state.g[0].unmapped_blocks += cleared
+        self._g["unmapped_blocks"] += cleared
         return cleared
 
     def begin_phase(self, name: str) -> None:

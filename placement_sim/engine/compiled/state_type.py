@@ -7,6 +7,7 @@ marked as invariant, since no array moves while compiled code runs.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import operator
 from typing import Any
@@ -169,7 +170,13 @@ class _StateAttributes(AttributeTemplate):
 
 def type_of(state: State) -> StateType:
     """Give the Numba type of a state."""
-    return StateType(tuple((from_dtype(array.dtype), array.ndim) for array in state))
+    return StateType(tuple((_item_type(array.dtype), array.ndim) for array in state))
+
+
+@functools.lru_cache
+def _item_type(dtype: np.dtype[Any]) -> Any:
+    """Give the Numba type of a NumPy one: for a record that takes as long as a thousand requests."""
+    return from_dtype(dtype)
 
 
 @lower_getattr_generic(StateType)
@@ -243,3 +250,23 @@ def leading_zeros(typing_context: Any, value: Any) -> Any:
         return builder.ctlz(arguments[0], ir.IntType(1)(0))
 
     return types.int64(types.int64), build
+
+
+def _load(bits: int) -> Any:
+    """Make the function that gives the item at a place of a column of unsigned numbers, by the column's address."""
+
+    @intrinsic
+    def load(typing_context: Any, address: Any, place: Any) -> Any:
+        word = types.int64
+
+        def build(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+            column = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
+            item = builder.load(builder.gep(column, [arguments[1]]))
+            return item if bits == 64 else builder.zext(item, ir.IntType(64))
+
+        return word(word, word), build
+
+    return load
+
+
+load_word, load_byte = _load(64), _load(8)

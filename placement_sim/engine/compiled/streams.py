@@ -14,6 +14,7 @@ from placement_sim.engine.compiled.layout import (
     THOUGHT,
     State,
 )
+from placement_sim.engine.compiled.rows import byte_at, present_chunk, row_time_ns, turn_over, word_at
 from placement_sim.engine.degraded import DONE
 
 
@@ -61,9 +62,10 @@ def new_request(s: State, stream_index: int, row: int) -> int:
     request.stream = stream_index
     request.number = stream.number
     stream.number += 1
-    request.kind = s.row_kind[row]
-    request.start_bytes = s.row_offset_bytes[row]
-    request.size_bytes = s.row_size_bytes[row]
+    chunk = s.chunks[present_chunk(s, stream_index)]
+    request.kind = byte_at(chunk.kind, row)
+    request.start_bytes = word_at(chunk.offset_bytes, row)
+    request.size_bytes = word_at(chunk.size_bytes, row)
     request.operations = 0
     request.waiting_for = 1  # the dispatch itself, so that nothing completes during it
     request.status = DONE
@@ -77,14 +79,15 @@ def think(s: State, stream_index: int) -> None:
     row = take_row(s, stream_index)
     if row != NONE:
         s.streams[stream_index].thinking += 1
-        push(s, s.g[0].now_ns + s.row_time_ns[row], ISSUE, THOUGHT, new_request(s, stream_index, row))
+        push(s, s.g[0].now_ns + row_time_ns(s, stream_index, row), ISSUE, THOUGHT, new_request(s, stream_index, row))
 
 
 def await_arrival(s: State, stream_index: int) -> None:
     """Schedule the next arrival of an open loop; its row stays the stream's next."""
     stream = s.streams[stream_index]
+    turn_over(s, stream_index)
     if stream.row == stream.row_end:
         stream.exhausted = 1
         end_if_done(s, stream_index)
     else:
-        push_arrival(s, stream.start_ns + s.row_time_ns[stream.row], stream_index)
+        push_arrival(s, stream.start_ns + row_time_ns(s, stream_index, stream.row), stream_index)
