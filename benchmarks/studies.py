@@ -1,7 +1,7 @@
 """What a study costs beside its runs: dispatch, two workers against one, a large store, memory.
 
-Each figure stands beside its bound; status 1 if one is missed. Times are wall-clock on a machine that
-should be idle; `python benchmarks/studies.py dispatch` measures one of them.
+Each figure stands beside its bound; status 1 if one is missed, 2 if a run that was timed did not end well.
+Times are wall-clock on a machine that should be idle; `... studies.py dispatch` measures one of them.
 
     python benchmarks/studies.py [dispatch|speedup|store|memory]...
 """
@@ -21,6 +21,7 @@ import numpy as np
 
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.studies.local import LocalWorkers
+from placement_sim.experiments.studies.outcome import StudyResult
 from placement_sim.experiments.studies.runner import Runner
 from placement_sim.experiments.studies.schedule import batches
 from placement_sim.experiments.studies.store import Store
@@ -61,6 +62,27 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun_s
 
 
+def whole(found: StudyResult) -> StudyResult:
+    """Pass a result on if every run of it ended well: the time of a failure is no measurement."""
+    if found.partial:
+        errors = found.runs.loc[found.runs["state"] == "failed", "error"]
+        give_up(found.partial, next(iter(errors), "no error is recorded"))
+    return found
+
+
+def give_up(problem: str, error: str) -> None:
+    print(f"nothing is measured, {problem}; the first error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def alone(tasks: list[Task]) -> None:
+    """Execute tasks here, one after the other."""
+    for task in tasks:
+        answer = execute(task)
+        if answer.values is None:
+            give_up("a run failed", answer.error)
+
+
 def dispatch() -> bool:
     """Time what a run through one local worker takes of this process, and beyond the run itself: medians of three.
 
@@ -73,10 +95,10 @@ def dispatch() -> bool:
             study = of(count // 2)
             points = list(study.settings())
             tasks = [_task(study, points[i % 2], i // 2) for i in range(count)]
-            alone_s = seconds(lambda tasks=tasks: [execute(one) for one in tasks])
-            start_s = seconds(lambda a=a: sweep(of(1), store=a, workers=1))
+            alone_s = seconds(lambda tasks=tasks: alone(tasks))
+            start_s = seconds(lambda a=a: whole(sweep(of(1), store=a, workers=1)))
             begun_s = time.process_time()
-            whole_s = seconds(lambda b=b, study=study: sweep(study, store=b, workers=1))
+            whole_s = seconds(lambda b=b, study=study: whole(sweep(study, store=b, workers=1)))
             own_ms.append((time.process_time() - begun_s) / count * 1e3)
             extra_ms.append((whole_s - start_s - alone_s) / count * 1e3)
     wall = said("dispatch of a run, wall-clock beyond the run", statistics.median(extra_ms), "ms", 2.0)
@@ -93,7 +115,7 @@ def speedup() -> bool:
     times_s = []
     for workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            times_s.append(seconds(lambda w=workers, f=folder: sweep(of(16, 1.0), store=f, workers=w)))
+            times_s.append(seconds(lambda w=workers, f=folder: whole(sweep(of(16, 1.0), store=f, workers=w))))
     print(f"  16 runs of 1 s: {times_s[0]:.1f} s with one worker, {times_s[1]:.1f} s with two")
     return said("two workers against one", times_s[0] / times_s[1], "times", 1.8, at_least=True)
 
@@ -122,6 +144,7 @@ def store() -> bool:
     with tempfile.TemporaryDirectory() as folder:
         study = filled(folder, 100_000).model_copy(update={"store": folder})
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+        whole(study.result())
         times_s = [seconds(study.table) for _ in range(3)]
         print(f"  100,000 runs of 40 metrics take {size / 1e6:.0f} MB; table of {len(study.table())} rows")
     return said("open and group 100,000 runs", statistics.median(times_s), "s", 3.0)
@@ -154,7 +177,10 @@ def _sweep_only(study: Study, folder: str) -> None:
         runner = Runner(study, points, opened, crew, 1, False, None)
         for batch in batches(len(points), study.replications, None, lambda pairs: np.zeros(len(pairs))):
             runner.run(batch)
+        states = opened.states()["state"]
     crew.close()
+    if len(states) != len(points) * study.replications or not states.eq("done").all():
+        give_up(f"{int(states.eq('done').sum())} of {len(points) * study.replications} runs are done", "see the store")
 
 
 def said(what: str, value: float, unit: str, bound: float, at_least: bool = False) -> bool:

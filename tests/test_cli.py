@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_run import TINY
 
-from placement_sim.cli import main
+from placement_sim.cli import main, shared
 
 PLUGIN = """
 from placement_sim.policies.interface import PlacementPolicy
@@ -35,6 +35,16 @@ def test_run_as_json(scenario: str, tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_run_as_text(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", scenario, "--policy", "stripe"]) == 0
     assert "single run" in capsys.readouterr().out
+
+
+def test_a_long_run_tells_where_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = iter([100.0, 104.0, 105.5, 107.0, 112.0])
+    monkeypatch.setattr(shared.time, "monotonic", lambda: next(seconds))
+    show = shared.time_bar(60 * 10**9)
+    for now_ns in (1, 2, 3, 4):
+        show(now_ns * 10**9)
+    told = ["2.0 of 60.0 s simulated in 6 s", "4.0 of 60.0 s simulated in 12 s"]
+    assert capsys.readouterr().err.splitlines() == told, "a line in five seconds, the first after as many"
 
 
 def test_compare_with_a_plugin(scenario: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def test_digest_counts_and_verify(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"not found: boot\.csv"):
         verify(manifest, 2, [elsewhere])
     (elsewhere / "boot.csv").write_text(BOOT + BOOT.splitlines()[-1] + "\n")
-    with pytest.raises(InputError, match="not the trace that the report was made from"):
+    with pytest.raises(InputError, match="not the file that the report was made from"):
         verify(manifest, 2, [elsewhere])
 
 

@@ -183,7 +183,20 @@ def test_verify_finds_traces_and_own_policies(tmp_path: Path, capsys: pytest.Cap
         assert said in capsys.readouterr().err
     (tmp_path / "t.csv").write_text("10,hm,0,Write,4096,512,1\n")
     assert main(["verify", page, *folder, *plugin]) == 2
-    assert "is not the trace" in capsys.readouterr().err
+    assert "is not the file" in capsys.readouterr().err
+
+
+def test_verify_finds_a_log_of_failures(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("time_s,action,name\n0.1,disk_offline,d-0\n0.2,disk_online,d-0\n")
+    scenario = Scenario.from_text('failures = { log = "log.csv" }\n' + TINY, folder=tmp_path)
+    found = compare(scenario, ["most_free"], 2)
+    manifest = manifest_of(html_report(found))
+    assert verify(manifest, 2, [tmp_path]).agrees
+    with pytest.raises(InputError, match=r"not found: log\.csv"):
+        verify(manifest)
+    (tmp_path / "log.csv").write_text("time_s,action,name\n0.1,disk_offline,d-0\n")
+    with pytest.raises(InputError, match=r"log\.csv: is not the file"):
+        verify(manifest, 2, [tmp_path])
 
 
 BAD = [

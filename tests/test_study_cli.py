@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -53,6 +54,28 @@ def test_sweep_then_status(study: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert json.loads(capsys.readouterr().out)["done_runs"] == 4
         assert main(["status", target]) == 0
         capsys.readouterr()
+
+
+def test_a_second_preview_makes_other_runs(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    costs = []
+    for _ in range(3):
+        assert main(["sweep", "study.toml", "--workers", "0", "--preview", "--json"]) == 0
+        costs.append(json.loads(capsys.readouterr().out))
+    assert [cost["missing_runs"] for cost in costs] == [2, 0, 0]
+    assert [cost["pilot_runs"] for cost in costs] == [2, 2, 0]
+    assert costs[0]["predicted_s"] > 0 and costs[1]["predicted_s"] == costs[2]["predicted_s"] == 0
+
+
+def test_plain_lines_tell_the_time_left(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("placement_sim.cli.studies.PLAIN_LINE_S", 0.0)
+    study.write_text(STUDY.replace("replications = 2", "replications = 4"))
+    assert main(["sweep", "study.toml", "--workers", "0"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "1 of 8 runs, 0 failed" and len(lines) == 8
+    assert re.fullmatch(r"5 of 8 runs, 0 failed, \d+ s left, widest interval of latency_s_mean ±\S+", lines[4])
+    assert "left" not in lines[7]
 
 
 def test_ctrl_c_says_that_nothing_is_lost(

@@ -10,6 +10,7 @@ import cloudpickle
 import numpy as np
 import pytest
 from study_cases import CHANCE, SCENARIO, own, small
+from test_fleet_recorded import BOOT, fleet_with
 from test_run import TINY
 
 from placement_sim.errors import InputError
@@ -67,6 +68,14 @@ def test_a_trace_counts_by_its_content(tmp_path: Path) -> None:
     assert ids[0] == ids[1] != ids[2]
     with pytest.raises(InputError, match="cannot read"):
         recipe(Scenario.from_text(text, folder=tmp_path))
+
+
+def test_a_recorded_boot_of_a_fleet_counts_by_its_content(tmp_path: Path) -> None:
+    ids = []
+    for folder, content in (("a", BOOT), ("b", BOOT), ("c", BOOT.replace("8388608", "8392704"))):
+        (tmp_path / folder).mkdir()
+        ids.append(recipe_id(recipe(Scenario.from_toml(fleet_with(tmp_path / folder, content=content)))))
+    assert ids[0] == ids[1] != ids[2]
 
 
 def test_other_model_code_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:

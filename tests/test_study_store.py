@@ -13,7 +13,7 @@ from study_cases import python
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.studies import store as store_module
-from placement_sim.experiments.studies.identity import RunKey
+from placement_sim.experiments.studies.identity import RunKey, why_different
 from placement_sim.experiments.studies.shards import Record, read_shards, write_shard
 from placement_sim.experiments.studies.store import Store
 
@@ -69,8 +69,22 @@ def test_the_index_can_be_rebuilt(tmp_path: Path) -> None:
     (tmp_path / "index.sqlite").unlink()
     assert values(tmp_path) == [0.0, 1.0, 2.0, 3.0, 4.0]
     with Store(tmp_path) as store:
-        assert store.recipe("r") == {"a": 1}
+        assert store.identity(record(3).run_id)["a"] == 1
         assert store.settled([record(3).run_id, "unknown"]) == {record(3).run_id: "done"}
+
+
+def test_two_stored_runs_can_be_told_apart(tmp_path: Path) -> None:
+    """By recipe, seed or code, whichever differs."""
+    with Store(tmp_path) as store:
+        store.add([record(1), record(2, code="d"), record(1, code="d")], RECIPES)
+        one, two, three = (store.identity(row.run_id) for row in (record(1), record(2, code="d"), record(1, code="d")))
+        assert why_different(one, two).to_dict("records") == [
+            {"key": "seed", "a": 1, "b": 2},
+            {"key": "code", "a": "c", "b": "d"},
+        ]
+        assert why_different(one, three)["key"].tolist() == ["code"]
+        with pytest.raises(InputError, match="not in the store"):
+            store.identity("unknown")
 
 
 def test_runs_of_a_shard_that_was_removed_are_run_again(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import runpy
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -27,6 +28,7 @@ Plugin = Annotated[
 DataPathName = Annotated[
     Literal["auto", "reference", "compiled"], typer.Option("--data-path", help="By default by the amount of work.")
 ]
+PLAIN_LINE_S = 5.0  # between two lines of progress where there is no terminal
 File = Annotated[str, typer.Argument(help="Scenario file, TOML.")]
 
 
@@ -85,15 +87,32 @@ def progress_bar() -> Callable[[int, int, str], None]:
 
 
 def time_bar(horizon_ns: int | None) -> Callable[[int], None]:
-    """Show how far a single run is in simulated time, on a terminal only."""
+    """Show how far a single run is in simulated time: a bar on a terminal, now and then a plain line elsewhere."""
+    seconds = None if horizon_ns is None else horizon_ns / 1e9
+    if not sys.stderr.isatty():
+        return _time_lines(seconds)
     from tqdm.auto import tqdm
 
-    seconds = None if horizon_ns is None else horizon_ns / 1e9
     form = None if seconds else "{n:.1f} s simulated, {elapsed}"
-    bar: Any = tqdm(total=seconds, unit="s", leave=False, disable=not sys.stderr.isatty(), bar_format=form, delay=1)
+    bar: Any = tqdm(total=seconds, unit="s", leave=False, bar_format=form, delay=1)
 
     def show(now_ns: int) -> None:
         bar.update(now_ns / 1e9 - bar.n)
+
+    return show
+
+
+def _time_lines(horizon_s: float | None) -> Callable[[int], None]:
+    begun_s = told_s = time.monotonic()
+    whole = "" if horizon_s is None else f" of {horizon_s:.1f}"
+
+    def show(now_ns: int) -> None:
+        nonlocal told_s
+        now_s = time.monotonic()
+        if now_s - told_s >= PLAIN_LINE_S:
+            told_s = now_s
+            line = f"{now_ns / 1e9:.1f}{whole} s simulated in {now_s - begun_s:.0f} s"
+            print(line, file=sys.stderr, flush=True)
 
     return show
 

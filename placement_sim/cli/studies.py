@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placement_sim.cli.shared import Json, Out, Plugin, load_plugin, print_json, print_table
+from placement_sim.cli.shared import PLAIN_LINE_S, Json, Out, Plugin, load_plugin, print_json, print_table
 from placement_sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 StudyFile = Annotated[str, typer.Argument(help="Study file, TOML.")]
 StoreFolder = Annotated[str | None, typer.Option("--store", help="Folder of finished runs; by default out/NAME.")]
-PLAIN_LINE_S = 5.0  # between two lines of progress where there is no terminal
 
 
 def sweep(
@@ -139,10 +138,9 @@ def _bar() -> Callable[[Progress], None]:
     bar: Any = None
     told_s = time.monotonic()
 
-    def text(progress: Progress) -> str:
+    def widest(progress: Progress) -> str:
         width = progress.widest
-        shown = f", widest interval of {progress.metric} ±{width:.3g}" if width == width else ""
-        return f"{progress.failed} failed{shown}"
+        return f", widest interval of {progress.metric} ±{width:.3g}" if width == width else ""
 
     def show(progress: Progress) -> None:
         nonlocal bar, told_s
@@ -150,13 +148,12 @@ def _bar() -> Callable[[Progress], None]:
             if bar is None:  # what the store had is no work and must not make the time left look short
                 bar = tqdm(total=progress.planned, initial=progress.reused, unit="run", leave=False)
             bar.total = progress.planned
-            bar.set_postfix_str(text(progress), refresh=False)
+            bar.set_postfix_str(f"{progress.failed} failed{widest(progress)}", refresh=False)
             bar.update(progress.done - bar.n)
             if progress.done == progress.planned:
                 bar.refresh()
         elif progress.done == progress.planned or time.monotonic() - told_s > PLAIN_LINE_S:
             told_s = time.monotonic()
-            reused = f" ({progress.reused} from the store)" if progress.reused else ""
-            print(f"{progress.done} of {progress.planned} runs{reused}, {text(progress)}", file=sys.stderr, flush=True)
+            print(f"{progress.line}{widest(progress)}", file=sys.stderr, flush=True)
 
     return show

@@ -115,6 +115,9 @@ class RolloutChoice(Open):
         return self
 
 
+RECORDED_STEPS = ("boot", "start", "patch")  # whose I/O may come from a trace
+
+
 class FleetSpec(Part):
     """A fleet of linked clones and an upgrade.
 
@@ -165,8 +168,8 @@ class FleetSpec(Part):
     @property
     def traces(self) -> dict[str, TraceSpec]:
         """The recorded steps, as ``fleet.boot``."""
-        steps = {"fleet.boot": self.boot, "fleet.start": self.start, "fleet.patch": self.patch}
-        return {name: step.trace for name, step in steps.items() if step.trace is not None}
+        steps = {name: getattr(self, name).trace for name in RECORDED_STEPS}
+        return {f"fleet.{name}": trace for name, trace in steps.items() if trace is not None}
 
     def make_limits(self) -> Limits:
         """Build the limits of the management server."""

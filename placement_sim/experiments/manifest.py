@@ -12,7 +12,7 @@ from typing import Any
 from placement_sim.engine.histogram import METHOD
 from placement_sim.experiments.code_identity import UnidentifiedError, function_digest
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.experiments.traced import recorded, trace_path
+from placement_sim.experiments.traced import input_files
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
 
@@ -70,10 +70,7 @@ def code_digest() -> str:
 
 def trace_digests(scenario: Scenario) -> dict[str, str]:
     """Digest each trace file and the log of failures, under the name that the scenario gives it."""
-    paths = {trace.file: trace_path(scenario, trace) for trace in recorded(scenario).values()}
-    if scenario.failures is not None and scenario.failures.log is not None:
-        paths[scenario.failures.log] = scenario.folder / scenario.failures.log
-    return {name: file_digest(path) for name, path in paths.items()}
+    return {name: file_digest(path) for name, path in input_files(scenario).items()}
 
 
 def file_digest(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from placement_sim.experiments.fleet import RECORDED_STEPS
 from placement_sim.experiments.parts import TraceSpec
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.workloads.requests import Requests
@@ -23,6 +24,30 @@ def recorded(scenario: Scenario) -> dict[str, TraceSpec]:
     """Give every trace of a scenario by the name of its workload, or as ``fleet.boot`` by its place in the fleet."""
     found = {workload.name: workload.trace for workload in scenario.workloads if workload.trace is not None}
     return found | (scenario.fleet.traces if scenario.fleet else {})
+
+
+def input_files(scenario: Scenario) -> dict[str, Path]:
+    """Give the traces and the log of failures that a run reads, by the name that the scenario gives them."""
+    paths = {trace.file: trace_path(scenario, trace) for trace in recorded(scenario).values()}
+    if scenario.failures is not None and scenario.failures.log is not None:
+        paths[scenario.failures.log] = scenario.folder / scenario.failures.log
+    return paths
+
+
+def file_entries(values: Mapping[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Give each table of a scenario's plain values that names an input file, and the key under which it does.
+
+    These are those of `input_files`: a disk model from a file is in the values with its numbers.
+
+    Examples
+    --------
+    >>> file_entries({"workloads": [{"trace": {"file": "a.csv"}}], "fleet": {"boot": {"trace": {"file": "b.csv"}}}})
+    [({'file': 'a.csv'}, 'file'), ({'file': 'b.csv'}, 'file')]
+    """
+    holders = [*values.get("workloads", ()), *(values.get("fleet", {}).get(step, {}) for step in RECORDED_STEPS)]
+    found = [(holder["trace"], "file") for holder in holders if "trace" in holder]
+    failures = values.get("failures", {})
+    return [*found, (failures, "log")] if "log" in failures else found
 
 
 def open_traces(scenario: Scenario) -> dict[str, Trace]:

@@ -1,6 +1,6 @@
 """Does a report tell the truth: repeat some of its runs and compare the digests of their summaries.
 
-The scenario, the rules and the seeds come from the report's manifest; the traces must lie at hand.
+The scenario, the rules and the seeds come from the report's manifest; the files it names must lie at hand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from placement_sim.experiments.misfit import near
 from placement_sim.experiments.parts import data_folder
 from placement_sim.experiments.run import run
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.experiments.traced import recorded, trace_path
+from placement_sim.experiments.traced import file_entries, input_files
 from placement_sim.policies import POLICIES, make_policy
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
@@ -69,14 +69,15 @@ def verify(
     sample
         How many runs to repeat, evenly spread over the report's; None is all.
     folders
-        Where the scenario's traces may lie; the folder of the packaged scenarios is tried last.
+        Where the scenario's traces and its log of failures may lie; the folder of the packaged scenarios is
+        tried last.
     own, own_strategies
         The caller's own policies and upgrade strategies by name, for reports on such.
 
     Raises
     ------
     InputError
-        The manifest names no runs, a policy or a trace that is not at hand, or another trace of that name.
+        The manifest names no runs, a policy or a file that is not at hand, or another file of that name.
     """
     stated = list(manifest.get("runs", ()))
     if not stated or "scenario" not in manifest:
@@ -130,23 +131,22 @@ def _strategy(
 
 
 def scenario_with_traces(manifest: Mapping[str, Any], folders: Sequence[str | Path]) -> Scenario:
-    """Give the scenario, looking for its traces in the first folder that has the same ones."""
+    """Give the scenario, looking for its files in the first folder that has the same ones."""
     digests = manifest.get("traces_sha256")
-    scenario = Scenario.from_dict(manifest["scenario"], place="manifest")
-    traces = list(recorded(scenario).values())
+    names = sorted({str(table[key]) for table, key in file_entries(manifest["scenario"])})
     other = ""
     for folder in (*folders, data_folder() / "scenarios"):
+        if not all((Path(folder) / name).is_file() for name in names):
+            continue
         scenario = Scenario.from_dict(manifest["scenario"], place="manifest", folder=folder)
-        paths = {trace.file: trace_path(scenario, trace) for trace in traces}
-        if all(path.is_file() for path in paths.values()):
-            # The report of a study states no digests of traces: there the numbers alone tell.
-            other = next((name for name in paths if digests and file_digest(paths[name]) != digests.get(name)), "")
-            if not other:
-                return scenario
+        paths = input_files(scenario)
+        # The report of a study states no digests of traces: there the numbers alone tell.
+        other = next((name for name in paths if digests and file_digest(paths[name]) != digests.get(name)), "")
+        if not other:
+            return scenario
     if other:
-        raise InputError(other, "is not the trace that the report was made from", "name the folder of that trace")
-    names = ", ".join(sorted({trace.file for trace in traces}))
-    raise InputError("traces", f"not found: {names}", "name the folder in which the scenario file lies")
+        raise InputError(other, "is not the file that the report was made from", "name the folder of that file")
+    raise InputError("files", f"not found: {', '.join(names)}", "name the folder in which the scenario file lies")
 
 
 def changed_since(manifest: Mapping[str, Any]) -> dict[str, None]:

@@ -24,27 +24,13 @@ class LivePlot:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from placement_sim.experiments.studies.monitor import Progress
-    >>> plot = LivePlot()
-    >>> seen = Progress(1, 4, 0, 0, "latency_s_mean", ("a", "b"), np.array([1.0, np.nan]), np.array([0.1, np.nan]))
-    >>> plot.heading(seen)
-    '1 of 4 runs, 0 failed'
+    >>> plot = LivePlot(every_s=2)  # then: sweep(study, progress=plot)
     """
 
     def __init__(self, every_s: float = 1.0) -> None:
         self._every_s = every_s
-        self._begun_s = time.monotonic()
         self._drawn_s = -every_s
         self._shown: Any = None
-
-    def heading(self, progress: Progress) -> str:
-        """Say how far it is, with the time left once enough is known."""
-        made = progress.done - progress.reused
-        reused = f" ({progress.reused} from the store)" if progress.reused else ""
-        text = f"{progress.done} of {progress.planned} runs{reused}, {progress.failed} failed"
-        left_s = (time.monotonic() - self._begun_s) / max(1, made) * (progress.planned - progress.done)
-        return f"{text}, {left_s:.0f} s left" if made > 3 and progress.done < progress.planned else text
 
     def __call__(self, progress: Progress) -> None:
         """Draw, unless that was done a moment ago."""
@@ -56,8 +42,9 @@ class LivePlot:
         self._drawn_s = time.monotonic()
         columns = {"label": progress.labels, "best": progress.means, "half_width": progress.half_widths}
         height = 1.2 + 0.24 * min(len(progress.labels), 40)
-        frame, heading = pd.DataFrame(columns), self.heading(progress)
-        figure = draw(interval_progress, frame, height=height, metric=progress.metric, heading=heading)
+        figure = draw(
+            interval_progress, pd.DataFrame(columns), height=height, metric=progress.metric, heading=progress.line
+        )
         library: Any = shown
         picture = library.SVG(svg(figure))
         if self._shown is None:

@@ -27,6 +27,7 @@ from placement_sim.experiments.manifest import (
 )
 from placement_sim.experiments.run import resolve_policy
 from placement_sim.experiments.scenario import Scenario
+from placement_sim.experiments.traced import file_entries
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.upgrades import UpgradeStrategy
 
@@ -90,12 +91,10 @@ def recipe(
         {**{key: value for key, value in given.items() if key != "model"}, "service": disk.law.model_dump(mode="json")}
         for given, disk in zip(values["disks"], scenario.disks, strict=True)
     ]
-    values["workloads"] = [
-        {**given, "trace": _content(given["trace"], "file", digests)} if "trace" in given else given
-        for given in values.get("workloads", [])
-    ]
-    if scenario.failures is not None and scenario.failures.log is not None:
-        values["failures"] = _content(values["failures"], "log", digests)
+    # Files are named by content; the name stays, because formats are told by it, too.
+    for table, key in file_entries(values):
+        file = str(table[key])
+        table |= {key: PurePosixPath(file).name, "sha256": digests[file]}
     if scenario.fleet is not None:
         values["fleet"] = {**values["fleet"], "strategy": strategy_identity(resolve_strategy(scenario.fleet, strategy))}
     return values
@@ -107,12 +106,6 @@ def _file_digests(scenario: Scenario) -> dict[str, str]:
     except OSError as error:
         cure = "name a file that can be read"
         raise InputError(str(error.filename), f"cannot read: {error.strerror}", cure) from None
-
-
-def _content(table: Mapping[str, Any], key: str, digests: Mapping[str, str]) -> dict[str, Any]:
-    """Name a file by its content; its own name stays, because formats are told by it, too."""
-    file = str(table[key])
-    return {**table, key: PurePosixPath(file).name, "sha256": digests[file]}
 
 
 def recipe_text(value: Mapping[str, Any]) -> str:
@@ -161,7 +154,7 @@ def why_different(a: Mapping[str, Any], b: Mapping[str, Any]) -> pd.DataFrame:
     Parameters
     ----------
     a, b
-        Nested plain values: from `recipe`, from `StudyResult.recipe`, or the `manifest` of a Result.
+        Nested plain values: from `recipe`, from `Store.identity`, or the `manifest` of a Result.
 
     Returns
     -------

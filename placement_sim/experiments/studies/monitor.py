@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,27 @@ class Progress(NamedTuple):
     labels: tuple[str, ...]
     means: npt.NDArray[np.float64]
     half_widths: npt.NDArray[np.float64]
+    elapsed_s: float = math.nan  # wall clock since the sweep began
+
+    @property
+    def left_s(self) -> float:
+        """Time that the rest will take if it goes on like this; NaN until enough is known."""
+        made = self.done - self.reused
+        return self.elapsed_s / made * (self.planned - self.done) if made > 3 else math.nan
+
+    @property
+    def line(self) -> str:
+        """Counts and time left in a line.
+
+        Examples
+        --------
+        >>> nothing = np.zeros(0)
+        >>> Progress(60, 100, 1, 20, "latency_s_mean", (), nothing, nothing, elapsed_s=30.0).line
+        '60 of 100 runs (20 from the store), 1 failed, 30 s left'
+        """
+        reused = f" ({self.reused} from the store)" if self.reused else ""
+        left = f", {self.left_s:.0f} s left" if self.done < self.planned and math.isfinite(self.left_s) else ""
+        return f"{self.done} of {self.planned} runs{reused}, {self.failed} failed{left}"
 
     @property
     def widest(self) -> float:
@@ -49,6 +71,7 @@ class Monitor:
         self._metric = study.stop.metric if study.stop else study.metrics[0]
         self._labels = tuple(", ".join(map(str, point.labels)) or study.name for point in points)
         self._done = self._planned = self._failed = self._reused = 0
+        self._begun_s = time.monotonic()
         self._count = np.zeros(len(points), dtype=np.int64)
         self._mean = np.zeros(len(points))
         self._squares = np.zeros(len(points))
@@ -97,4 +120,5 @@ class Monitor:
         half = np.where(known, t_half_widths(deviation, self._count), np.nan)
         means = np.where(known, self._mean, np.nan)
         counts = (self._done, self._planned, self._failed, self._reused)
-        self._report(Progress(*counts, self._metric, self._labels, means, half))
+        elapsed_s = time.monotonic() - self._begun_s
+        self._report(Progress(*counts, self._metric, self._labels, means, half, elapsed_s))

@@ -19,6 +19,7 @@ from placement_sim.experiments.studies.store import Store
 from placement_sim.experiments.studies.study import Point, Study
 from placement_sim.experiments.studies.task import Answer, Task
 from placement_sim.experiments.studies.workers import Workers
+from placement_sim.experiments.traced import file_entries
 
 CHUNK = 500  # planned runs that are looked up in the store at once
 PATIENCE_S = 0.2  # between looks at runs that another process has
@@ -144,11 +145,9 @@ class Runner:
 
 
 def _moved(point: Point, folder: Path) -> Any:
-    """Give the scenario of a point with its traces named relative to another folder."""
+    """Give the scenario of a point with its traces and logs named relative to another folder."""
     scenario = point.scenario
     values = scenario.to_dict()
-    tables = [(workload["trace"], "file") for workload in values.get("workloads", []) if "trace" in workload]
-    tables += [(values["failures"], "log")] if "log" in values.get("failures", {}) else []
-    for table, key in tables:
+    for table, key in file_entries(values):
         table[key] = Path(os.path.relpath(scenario.folder / table[key], folder)).as_posix()
     return type(scenario).from_dict(values, folder=folder)

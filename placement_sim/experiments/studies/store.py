@@ -191,13 +191,14 @@ class Store:
         names = ["run_id", "recipe_id", "seed", "code", "state", "error"]
         return pd.DataFrame(self._base.execute("SELECT * FROM runs ORDER BY run_id").fetchall(), columns=names)
 
-    def recipe(self, recipe_id: str) -> dict[str, Any]:
-        """Give the recipe of a run, for `why_different`."""
-        found = self._base.execute("SELECT text FROM recipes WHERE recipe_id = ?", (recipe_id,)).fetchone()
+    def identity(self, run_id: str) -> dict[str, Any]:
+        """Give all that names a run, for `why_different`: its recipe, its seed and the code that made it."""
+        question = "SELECT text, seed, code FROM runs JOIN recipes USING (recipe_id) WHERE run_id = ?"
+        found = self._base.execute(question, (run_id,)).fetchone()
         if found is None:
-            raise InputError(f"recipe {recipe_id!r}", "is not in the store", "take one from `states`")
-        recipe: dict[str, Any] = json.loads(found[0])
-        return recipe
+            raise InputError(f"run {run_id!r}", "is not in the store", "take one from `states`")
+        text, seed, code = found
+        return {**json.loads(text), "seed": seed, "code": code}
 
     def frame(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Give run_id, state, error and metrics of every run, each run once; None is all metrics."""

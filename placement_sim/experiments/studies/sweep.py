@@ -18,10 +18,11 @@ from placement_sim.errors import InputError
 from placement_sim.experiments.studies.monitor import Progress
 from placement_sim.experiments.studies.outcome import StudyResult
 from placement_sim.experiments.studies.runner import Runner
-from placement_sim.experiments.studies.schedule import batches
+from placement_sim.experiments.studies.schedule import Pair, batches
 from placement_sim.experiments.studies.store import Store
 from placement_sim.experiments.studies.study import Study
 from placement_sim.experiments.studies.workers import InProcess, Workers
+from placement_sim.experiments.verify import spread
 from placement_sim.units import parse_bytes, parse_duration_ns
 
 if TYPE_CHECKING:
@@ -111,6 +112,13 @@ def _workers(workers: int | None, dask: Any, limit_s: float | None, memory_bytes
     return LocalWorkers(workers, limit_s, memory_bytes)
 
 
+def _spread_over_points(runs: pd.DataFrame, count: int) -> list[Pair]:
+    """Choose missing runs evenly over the points that have one, first and last included."""
+    missing = runs[runs["state"] == "missing"].drop_duplicates("point").sort_values("point")
+    pairs = list(zip(missing["point"].tolist(), missing["replication"].tolist(), strict=True))
+    return [pairs[i] for i in spread(len(pairs), count)]
+
+
 def preview(study: Study, *, store: str | Path | None = None, workers: int | None = None, pilots: int = 0) -> pd.Series:
     """Say what a sweep would cost.
 
@@ -119,7 +127,7 @@ def preview(study: Study, *, store: str | Path | None = None, workers: int | Non
     workers
         Local processes that the prediction is for; None is one a processor.
     pilots
-        Make so many of the missing runs now, in this process, spread over the points, and predict the time
+        Make so many of the missing runs now, in this process, spread evenly over them, and predict the time
         from theirs; they are kept in the store.
 
     Returns
@@ -127,16 +135,12 @@ def preview(study: Study, *, store: str | Path | None = None, workers: int | Non
     pandas.Series
         points; planned_runs (with a stopping rule, the most there can be), finished_runs, missing_runs;
         missing_bytes (in the store, before compression; NaN while no run is known), pilot_runs, pilot_s_mean
-        and predicted_s (NaN without pilots).
+        and predicted_s (NaN without pilots, 0 where nothing is missing).
     """
     points = list(study.settings())
     planned = study.stop.max_runs if study.stop else len(points) * study.replications
     with Store(study.folder if store is None else store) as opened:
-        known = study.result(opened).runs
-        count = min(pilots, len(points))
-        chosen = [round(i * (len(points) - 1) / max(1, count - 1)) for i in range(count)]
-        settled = set(zip(known["point"], known["replication"], known["state"].ne("missing"), strict=True))
-        pairs = [(point, 0) for point in chosen if (point, 0, True) not in settled]
+        pairs = _spread_over_points(study.result(opened).runs, pilots)
         runner = Runner(study, points, opened, InProcess(), 0, False, None)
         start_s = time.perf_counter()
         runner.run(pairs)
@@ -157,6 +161,6 @@ def preview(study: Study, *, store: str | Path | None = None, workers: int | Non
         "missing_bytes": known_bytes if missing else 0,
         "pilot_runs": len(pairs),
         "pilot_s_mean": pilot_s,
-        "predicted_s": pilot_s * missing / max(1, cpu_count() if workers is None else workers),
+        "predicted_s": pilot_s * missing / max(1, cpu_count() if workers is None else workers) if missing else 0.0,
     }
     return pd.Series(values, dtype="float64", name="value")

@@ -59,8 +59,8 @@ def _run(task: Task) -> Answer:
     if code_identity() != task.code:
         return Answer(None, "has other model code or other libraries than the study", refused=True)
     scenario, handed, found = _prepare(task.scenario_toml, task.folder, task.handed)
-    if not handed and found != task.recipe_id:
-        return Answer(None, "sees another trace or device model than the study", refused=True)
+    if found != task.recipe_id:
+        return Answer(None, "sees another trace, device model or own rule than the study", refused=True)
     result = run(scenario, seed=task.seed, **handed)
     return Answer({str(name): float(value) for name, value in result.summary.items()})
 
@@ -69,6 +69,5 @@ def _run(task: Task) -> Answer:
 def _prepare(scenario_toml: str, folder: str, handed: bytes | None) -> tuple[Scenario, dict[str, Any], str]:
     """Build what all replications of a point share; its input is checked once a point and worker."""
     scenario = Scenario.from_text(scenario_toml, folder=folder)
-    if handed is not None:
-        return scenario, cloudpickle.loads(handed), ""
-    return scenario, {}, recipe_id(recipe(scenario))
+    own = {} if handed is None else cloudpickle.loads(handed)
+    return scenario, own, recipe_id(recipe(scenario, **own))
