@@ -1,4 +1,4 @@
-"""What a study answers, against hand cases and theory: effects, front, region, Sobol indices, OCBA, coverage."""
+"""What a study answers, against hand cases and theory: effects, front, region, Sobol indices."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from scipy import stats
 from study_cases import small
 
 from placement_sim.errors import InputError
-from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.statistics import holm, paired_difference, t_half_widths, t_interval
 from placement_sim.experiments.studies.effects import effects_table
 from placement_sim.experiments.studies.fronts import pareto_table
 from placement_sim.experiments.studies.regions import region_table
-from placement_sim.experiments.studies.schedule import allocate, batches, contest
 from placement_sim.experiments.studies.sensitivity import saltelli_points, sobol_table
-from placement_sim.experiments.studies.study import Study
 from placement_sim.experiments.studies.sweep import sweep
 from placement_sim.reporting.answer_figures import effects_figure, winning_region
 from placement_sim.reporting.figures import draw, svg
@@ -135,50 +132,6 @@ def test_half_widths_equal_the_interval() -> None:
     assert math.isnan(t_half_widths([0.0], [0])[0])
 
 
-def test_ocba_gives_runs_to_what_is_near_the_best_and_uncertain() -> None:
-    rng = np.random.default_rng(2)
-    samples = [rng.normal(mean, 1.0, 10) for mean in (0.0, 0.4, 5.0, 9.0)]
-    more = allocate(samples, "lower", 40)
-    assert sum(more) == 40 and more[0] > 5 and more[1] > 5 and more[3] <= 1
-    turned = allocate([-sample for sample in samples], "higher", 40)
-    assert turned == more
-    assert sum(allocate([np.zeros(3), np.zeros(3), np.ones(3)], "lower", 7)) == 7
-
-
-def test_contest_skips_what_has_no_value() -> None:
-    found = contest([np.array([np.nan] * 3), np.array([1.0, np.nan, 2.0]), np.array([2.0, 3.0, 4.0])])
-    assert found is not None and (found.best, found.second, found.pairs) == (1, 2, 2)
-    assert contest([np.array([1.0, 2.0])]) is None
-    assert contest([np.array([1.0, 2.0]), np.array([np.nan, 1.0])]) is None
-
-
-@pytest.mark.slow
-def test_selection_is_better_than_equal_shares() -> None:
-    """Ten points, means 0, 0.5, 1 and so on, standard deviation 2, independent: how often is the best picked?
-
-    Equal shares of 150 runs give P = P(the first of ten sample means is the least), computed by a simulation of
-    its own; the rule must not be worse by more than 3.5 standard errors.
-    """
-    from placement_sim.experiments.studies.schedule import StopRule
-
-    rule = StopRule(metric="m", width=1e-9, max_runs=150, first=5, batch=10)
-    rng = np.random.default_rng(8)
-    hits = equal = 0
-    trials = 300
-    for _ in range(trials):
-        table = rng.normal(0.5 * np.arange(10)[:, None], 2.0, (10, 150))
-        seen: dict[int, list[float]] = {point: [] for point in range(10)}
-        rounds = batches(10, 1, rule, lambda pairs, table=table: np.array([table[pair] for pair in pairs]))  # type: ignore[misc]
-        for batch in rounds:
-            for point, replication in batch:
-                seen[point].append(table[point, replication])
-        assert sum(map(len, seen.values())) == 150
-        hits += int(np.argmin([np.mean(values) for values in seen.values()])) == 0
-        equal += int(np.argmin(table[:, :15].mean(axis=1))) == 0
-    assert hits - equal >= -3.5 * math.sqrt(trials * 0.25 * 2)
-    assert hits / trials > 0.6
-
-
 def test_figures_and_text_of_a_small_study(tmp_path) -> None:  # type: ignore[no-untyped-def]
     found = sweep(small(), store=tmp_path, workers=0)
     table, size = found.table(), "objects[*].block_size"
@@ -195,59 +148,6 @@ def test_figures_and_text_of_a_small_study(tmp_path) -> None:  # type: ignore[no
     assert part.axes[0].get_title(loc="right") == "partial: 12 of 12 runs"
     text = study_text(found)
     assert text.startswith("study: complete") and max(map(len, text.splitlines())) <= 110
-
-
-MM1 = """
-name = "first 25 customers"
-disks = [{ name = "d", capacity = "1 GiB", service = { kind = "exponential", mean = "900 ms" } }]
-objects = [{ name = "o", size = "1 MiB", block_size = "1 MiB" }]
-[[workloads]]
-name = "w"
-object = "o"
-synthetic = { requests = 25, read_share = 0.0, size = "4 KiB", arrivals = { law = "poisson", rate = 1.0 } }
-"""
-
-
-def delays(found: pd.DataFrame) -> np.ndarray:
-    """Mean wait of the 25 customers: time in system less mean service, which is busy time over customers."""
-    busy_s = found["utilisation_mean"] * 25 / found["throughput_requests_per_s"]
-    return (found["latency_s_mean"] - busy_s / 25).to_numpy(float)
-
-
-def lindley(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Mean of the first 25 waits of M/M/1 from empty, by Lindley's recurrence (Proc. Camb. Phil. Soc. 48, 1952)."""
-    wait, total = np.zeros(shape), np.zeros(shape)
-    for _ in range(24):
-        wait = np.maximum(0.0, wait + rng.exponential(0.9, shape) - rng.exponential(1.0, shape))
-        total += wait
-    return total / 25
-
-
-@pytest.mark.slow
-def test_coverage_of_our_intervals_over_a_thousand_small_studies(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """Ten replications of the first 25 delays of M/M/1, arrival rate 1, service rate 10/9, 1,000 times.
-
-    Known: the mean is 2.124489 and 90 % intervals cover it in .862 (Law). The 95 % figure is computed here from
-    400,000 studies by Lindley's recurrence. Accepted within 2 points or 3.5 standard errors, whichever is more.
-    """
-    mean = 2.124489
-    study = Study(scenario=Scenario.from_text(MM1), replications=10_000, metrics=("latency_s_mean",))
-    found = sweep(study, store=tmp_path, workers=2)
-    assert not found.partial
-    values = delays(found.runs)
-    error = values.std(ddof=1) / 100
-    assert abs(values.mean() - mean) <= max(0.05, 3.5 * error) and error <= 0.05
-    groups = values.reshape(1000, 10)
-    theory = lindley(np.random.default_rng(1), (400_000, 10))
-    assert abs(theory.mean() - mean) < 3.5 * theory.std() / math.sqrt(theory.size)
-    for confidence, law in ((0.9, 0.862), (0.95, None)):
-        half = t_half_widths(theory.std(axis=1, ddof=1), np.full(len(theory), 10), confidence)
-        known = float((np.abs(theory.mean(axis=1) - mean) <= half).mean())
-        if law is not None:
-            assert abs(known - law) <= 0.02
-        covered = np.mean([t_interval(group, confidence).holds(mean) for group in groups])
-        standard_error = math.sqrt(known * (1 - known) / 1000)
-        assert abs(covered - known) <= max(0.02, 3.5 * standard_error), (confidence, covered, known)
 
 
 def test_holm_of_a_comparison_is_over_its_policies() -> None:

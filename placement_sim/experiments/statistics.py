@@ -273,6 +273,62 @@ def holm(p_values: npt.ArrayLike) -> Floats:
     return adjusted
 
 
+def ocba_shares(means: npt.ArrayLike, deviations: npt.ArrayLike, *, paired: bool = False) -> Floats:
+    """Share out a budget of runs so that the least mean is likely to be found (OCBA).
+
+    Parameters
+    ----------
+    means
+        Shape (points,): present means, lower is better; infinite where nothing is known, which gets nothing.
+    deviations
+        Standard deviations of a point's values; with `paired`, of their differences to the best point's.
+    paired
+        Whether all points meet the same random numbers. Then the best gets as many runs as the most that any
+        other has, so that each of those finds its pair.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shares that sum to 1.
+
+    Raises
+    ------
+    ValueError
+        Different shapes, or no finite mean with a finite deviation.
+
+    Source: Chen, Lin, Yucesan and Chick, "Simulation budget allocation for further enhancing the efficiency
+    of ordinal optimization", Discrete Event Dynamic Systems 10 (2000), theorem 1, which takes independent
+    samples; pairing is not theirs.
+
+    Examples
+    --------
+    >>> ocba_shares([0.0, 1.0, 2.0], [1.0, 1.0, 1.0]).round(3).tolist()  # 4 to 1, the best the root of 4^2 + 1^2
+    [0.452, 0.438, 0.11]
+    """
+    mean, deviation = np.asarray(means, dtype=np.float64), np.asarray(deviations, dtype=np.float64)
+    known = np.isfinite(mean)
+    if mean.shape != deviation.shape or mean.ndim != 1 or not known.any() or not np.isfinite(deviation[known]).all():
+        raise ValueError("means and deviations must have one shape, (points,), and a finite mean with its deviation")
+    best = int(np.argmin(mean))
+    others = known & (np.arange(len(mean)) != best)
+    weight = np.zeros(len(mean))
+    if not others.any():
+        weight[best] = 1.0
+        return weight
+    gap = mean - mean[best]
+    # A tie, or a point without variance, would divide by zero: bound both by what can be told apart.
+    scale = max(float(gap[others].max()), float(deviation[others].max()))
+    floor = 1e-6 * scale if scale > 0 else 1.0
+    spread = np.maximum(deviation, floor)
+    weight[others] = (spread[others] / np.maximum(gap[others], floor)) ** 2
+    if paired:
+        weight[best] = weight.max()
+    else:
+        weight[best] = spread[best] * math.sqrt(float(((weight[others] / spread[others]) ** 2).sum()))
+    shares: Floats = weight / weight.sum()
+    return shares
+
+
 def _sample(values: npt.ArrayLike, least: int = 1) -> Floats:
     """Check that `values` is a flat series of at least `least` finite numbers."""
     sample = np.asarray(values, dtype=np.float64)

@@ -15,10 +15,11 @@ from pydantic import Field, model_validator
 
 from placement_sim.experiments.misfit import MisfitError
 from placement_sim.experiments.parts import Name, Part
-from placement_sim.experiments.statistics import Interval, paired_difference
+from placement_sim.experiments.statistics import Interval, ocba_shares, paired_difference
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[int, int]  # point, replication
+MIN_REGRESSION = 3  # replications from which a slope can be estimated
 SEQUENTIAL_BIAS = (
     "The number of runs was chosen by looking at the results: the interval of best minus second covers less "
     "often than it says, and the best mean is a little too good (it was picked for being the best)."
@@ -106,10 +107,32 @@ def batches(
 
 
 def _means(samples: Sequence[Floats], better: str) -> Floats:
-    """Means with the sign turned so that lower is better; infinite where fewer than two values are known."""
+    """Means with the sign turned so that lower is better; infinite where fewer than two values are known.
+
+    Replications meet the same random numbers at all points, so a point with few of them is moved by how these few
+    turned out at the point with the most: the regression estimate for samples of which one goes on. Without
+    it, lucky replications would pass for a good point.
+
+    Source: T. W. Anderson, "Maximum likelihood estimates for a multivariate normal distribution when some
+    observations are missing", J. Amer. Statist. Assoc. 52 (1957).
+    """
     sign = 1.0 if better == "lower" else -1.0
-    finite = [sample[np.isfinite(sample)] for sample in samples]
-    return np.array([sign * part.mean() if len(part) > 1 else np.inf for part in finite])
+    longest = max(samples, key=lambda sample: np.isfinite(sample).sum())
+    return np.array([sign * _mean_beside(sample, longest) if np.isfinite(sample).sum() > 1 else np.inf
+                     for sample in samples])  # fmt: skip
+
+
+def _mean_beside(sample: Floats, longest: Floats) -> float:
+    mean = float(sample[np.isfinite(sample)].mean())
+    common = min(len(sample), len(longest))
+    both = np.isfinite(sample[:common]) & np.isfinite(longest[:common])
+    if both.sum() < MIN_REGRESSION:
+        return mean
+    seen = longest[:common][both]
+    step = seen - seen.mean()
+    squares = float(step @ step)
+    slope = float(step @ sample[:common][both]) / squares if squares > 0 else 0.0
+    return mean - slope * float(seen.mean() - longest[np.isfinite(longest)].mean())
 
 
 def contest(samples: Sequence[Floats], better: str = "lower", confidence: float = 0.95) -> Contest | None:
@@ -137,9 +160,8 @@ def contest(samples: Sequence[Floats], better: str = "lower", confidence: float 
 def allocate(samples: Sequence[Floats], better: str, budget: int) -> list[int]:
     """Share out further replications: half to best and second, which the rule looks at, half by OCBA.
 
-    OCBA gives more to a point whose mean is near the best and uncertain. Runs are paired by common random
-    numbers here: the variance of a point counts as that of its difference to the best, and the best gets as
-    many as the most that any other has, so that each of those finds its pair.
+    OCBA (`ocba_shares`) gives more to a point whose mean is near the best and uncertain; runs are paired by
+    common random numbers here.
 
     Parameters
     ----------
@@ -153,9 +175,7 @@ def allocate(samples: Sequence[Floats], better: str, budget: int) -> list[int]:
     list of int
         Further replications of each point; they sum to `budget`.
 
-    Source: Chen, Lin, Yucesan and Chick, "Simulation budget allocation for further enhancing the efficiency
-    of ordinal optimization", Discrete Event Dynamic Systems 10 (2000), theorem 1, which takes independent
-    samples: with pairing, and with half the budget set apart, it is a heuristic.
+    Source: as `ocba_shares`; with pairing, and with half the budget set apart, it is a heuristic.
 
     Examples
     --------
@@ -171,14 +191,7 @@ def allocate(samples: Sequence[Floats], better: str, budget: int) -> list[int]:
         more[best if (counts + more)[best] <= (counts + more)[second] else second] += 1
     rest = budget - int(more.sum())
     spread = np.array([_paired_std(sample, samples[best]) for sample in samples])
-    gap = means - means[best]
-    others = np.isfinite(means) & (np.arange(len(samples)) != best)
-    # A tie, or a difference without variance, would divide by zero: bound both by what can be told apart.
-    floor = max(float(gap[others].max(initial=0.0)), 1e-300) * 1e-6
-    weight = np.zeros(len(samples))
-    weight[others] = (np.maximum(spread[others], floor) / np.maximum(gap[others], floor)) ** 2
-    weight[best] = weight.max()
-    wanted = weight / weight.sum() * (counts.sum() + budget)
+    wanted = ocba_shares(means, spread, paired=True) * (counts.sum() + budget)
     return [int(count) for count in more + _apportion(np.maximum(wanted - counts - more, 0.0), rest)]
 
 
