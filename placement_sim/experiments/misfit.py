@@ -39,7 +39,7 @@ def construct(key: str, factory: Callable[..., Any], table: Mapping[str, Any]) -
     Exponential(mean_s=0.005)
     """
     known = list(inspect.signature(factory).parameters)
-    short = {re.sub("(_per_s|_bytes|_ns|_s)$", "", name): name for name in known}
+    short = {short_name(name): name for name in known}
     values: dict[str, Any] = {}
     for given, value in table.items():
         name = given if given in known else short.get(given)
@@ -56,6 +56,17 @@ def construct(key: str, factory: Callable[..., Any], table: Mapping[str, Any]) -
         raise MisfitError(key, error.problem, error.cure) from None
     except (ValueError, TypeError) as error:
         raise MisfitError(key, str(error), "mend the parameters") from None
+
+
+def short_name(name: str) -> str:
+    """Give the name by which a table may call a parameter: without its unit.
+
+    Examples
+    --------
+    >>> short_name("rate_per_s"), short_name("extent_bytes"), short_name("exponent")
+    ('rate', 'extent', 'exponent')
+    """
+    return re.sub("(_per_s|_bytes|_ns|_s)$", "", name)
 
 
 def _in_unit(name: str, value: Any) -> Any:
@@ -82,6 +93,8 @@ def near(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
+    if not known:
+        return "there is none: add one first"
     return f"write {close[0]!r}" if close else "use one of " + ", ".join(known)
 
 

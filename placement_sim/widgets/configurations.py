@@ -9,14 +9,13 @@ import copy
 import re
 from typing import Any
 
-from pydantic import BaseModel
-
 from placement_sim.errors import InputError
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.widgets.fields import Setting, entries_left_out, settings_of
 from placement_sim.widgets.quantities import plain_value
 
 SIDES = ("A", "B")
+NAMING = ("name", "law", "kind")  # keys under which a choice stands
 
 
 class Configurations:
@@ -37,12 +36,16 @@ class Configurations:
     >>> both.put("B", "policy.name", "stripe")
     >>> both.scenario("B").policy.name, both.scenario("B").disks[0].capacity == 2**31, both.scenario("A").policy.name
     ('stripe', True, 'most_free')
+    >>> both.put("A", "events[0]", "on")  # a part that the scenario leaves out begins with a sample
+    >>> both.scenario("A").events[0].action
+    'disk_fail'
     """
 
     def __init__(self, scenario: Scenario) -> None:
         self.start = scenario
         self.settings = {setting.path: setting for setting in settings_of(scenario)}
         self.left_out = entries_left_out(scenario)  # in words
+        self._plain = scenario.model_dump(mode="json", exclude_none=True)
         self._texts: dict[str, dict[str, str]] = {side: {} for side in SIDES}  # what was changed; B: what was split
 
     def text(self, side: str, path: str) -> str:
@@ -62,13 +65,22 @@ class Configurations:
         """Let side B have what A has again."""
         self._texts["B"].pop(path, None)
 
+    def reset(self) -> None:
+        """Forget all changes."""
+        for texts in self._texts.values():
+            texts.clear()
+
     def is_split(self, path: str) -> bool:
         """Whether side B has a value of its own."""
         return path in self._texts["B"]
 
     def applies(self, side: str, setting: Setting) -> bool:
-        """Whether what a side has chosen takes this parameter."""
-        return not setting.chooser or self.text(side, setting.chooser) in setting.takers
+        """Whether what a side has chosen leaves room for this setting."""
+        return all(self.text(side, path) in texts for path, texts in setting.needs)
+
+    def applies_to_any(self, setting: Setting) -> bool:
+        """Whether a control of this setting is to be seen."""
+        return any(self.applies(side, setting) for side in SIDES)
 
     def scenario(self, side: str) -> Scenario:
         """Make the scenario of a side.
@@ -76,38 +88,115 @@ class Configurations:
         Raises
         ------
         InputError
-            Its place is ``side: path``.
+            Its place is ``side: path``, with the numbers that entries of lists have in the settings.
         """
-        values = self.start.to_dict()
-        for path, setting in self.settings.items():
-            text = self.text(side, path)
-            if setting.options and path.endswith(".name") and text != setting.text:
-                _put(values, self.start, path, text, only=True)
-            elif not self.applies(side, setting):
-                continue
-            elif text != setting.text or (setting.chooser and text):
-                _put(values, self.start, path, plain_value(setting.kind, text) if text else None)
-        return Scenario.from_dict(values, place=side, folder=self.start.folder)
+        values = copy.deepcopy(self._plain)
+        for setting in self.settings.values():
+            self._apply(values, setting, self.text(side, setting.path), self.applies(side, setting))
+        numbers: dict[str, list[int]] = {}
+        _close_gaps(values, "", numbers)
+        try:
+            return Scenario.from_dict(values, place=side, folder=self.start.folder)
+        except InputError as error:
+            start, colon, place = error.place.partition(": ")
+            raise InputError(f"{start}{colon}{_numbered(place, numbers)}", error.problem, error.cure) from None
 
-    def setting_at(self, place: str) -> str | None:
-        """Give the path of the setting that an error's place names, or None where it names none."""
+    def _apply(self, values: dict[str, Any], setting: Setting, text: str, applies: bool) -> None:
+        """Bring one setting into plain values; a part's own setting comes before those of what it holds."""
+        path = setting.path
+        if setting.kind == "form":
+            owner = path.rpartition(".")[0]
+            for option, fields in setting.sample.items():
+                for name, sample in fields.items():
+                    if not applies or option != text:
+                        _drop(values, f"{owner}.{name}")
+                    elif sample is not None:
+                        _put(values, f"{owner}.{name}", copy.deepcopy(sample), only_if_missing=True)
+        elif not applies or not text or (setting.kind == "switch" and text != "on"):
+            _drop(values, path)
+        elif setting.kind == "switch":
+            _put(values, path, copy.deepcopy(setting.sample), only_if_missing=True)
+        elif text != setting.text or not setting.is_set:
+            _put(values, path, plain_value(setting.kind, text))
+
+    def setting_at(self, place: str, changed: str = "") -> str | None:
+        """Give the path of the setting that an error's place names, or the nearest above it; None where there is none.
+
+        An error of a whole part belongs to what was `changed` in it.
+        """
         path = place.partition(": ")[2] or place
-        return next((known for known in (path, f"{path}.name") if known in self.settings), None)
+        if changed.startswith(f"{path}."):
+            return changed
+        while path:
+            for known in (path, *(f"{path}.{key}" for key in NAMING)):
+                if known in self.settings:
+                    return known
+            path = re.sub(r"[.\[]?[^.\[]*$", "", path)
+        return None
 
 
-def _put(values: dict[str, Any], part: Any, path: str, value: Any, only: bool = False) -> None:
-    """Set one value in plain nested values; a table that was left out as a default is written out first."""
-    keys = [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]
+_GONE = object()  # an entry of a list that was switched off
+
+
+def _keys(path: str) -> list[str | int]:
+    return [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]
+
+
+def _put(values: dict[str, Any], path: str, value: Any, only_if_missing: bool = False) -> None:
+    """Set one value in plain nested values; what lies above it and is missing is made."""
     here: Any = values
-    for key in keys[:-1]:
-        part = part[key] if isinstance(key, int) else part.get(key) if isinstance(part, dict) else getattr(part, key)
-        if isinstance(here, dict) and key not in here:
-            dumped = part.model_dump(mode="json", exclude_none=True) if isinstance(part, BaseModel) else part
-            here[key] = copy.deepcopy(dumped) if dumped else {}
+    keys = _keys(path)
+    for key, following in zip(keys, [*keys[1:], None], strict=True):
+        if isinstance(key, int):
+            here.extend([_GONE] * (key + 1 - len(here)))
+        is_missing = here[key] is _GONE if isinstance(key, int) else key not in here
+        if following is None:
+            if is_missing or not only_if_missing:
+                here[key] = value
+        elif is_missing:
+            here[key] = [] if isinstance(following, int) else {}
         here = here[key]
-    if only:
-        here.clear()
-    if value is None:
-        here.pop(keys[-1], None)
-    else:
-        here[keys[-1]] = value
+
+
+def _drop(values: dict[str, Any], path: str) -> None:
+    """Take one value away if it is there; entries of lists keep their numbers until `_close_gaps`."""
+    here: Any = values
+    *above, last = _keys(path)
+    for key in above:
+        if isinstance(here, dict) and key in here:
+            here = here[key]
+        elif isinstance(here, list) and isinstance(key, int) and key < len(here):
+            here = here[key]
+        else:
+            return
+    if isinstance(here, dict):
+        here.pop(last, None)
+    elif isinstance(here, list) and isinstance(last, int) and last < len(here):
+        here[last] = _GONE
+
+
+def _close_gaps(value: Any, path: str, numbers: dict[str, list[int]]) -> None:
+    """Take away the entries that are gone; `numbers` gets, by the list's path, what the others were numbered before."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _close_gaps(inner, f"{path}.{key}".lstrip("."), numbers)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            _close_gaps(inner, f"{path}[{i}]", numbers)
+        if _GONE in value:
+            numbers[path] = [i for i, inner in enumerate(value) if inner is not _GONE]
+            value[:] = [inner for inner in value if inner is not _GONE]
+
+
+def _numbered(place: str, numbers: dict[str, list[int]]) -> str:
+    """Give an error's place the numbers that entries had before the gaps were closed.
+
+    Examples
+    --------
+    >>> _numbered("disks[1].capacity", {"disks": [0, 2]})
+    'disks[2].capacity'
+    """
+    for path in sorted(numbers, key=len):
+        if found := re.match(rf"{re.escape(path)}\[(\d+)\]", place):
+            place = f"{path}[{numbers[path][int(found[1])]}]{place[found.end() :]}"
+    return place

@@ -13,7 +13,6 @@ from placement_sim.widgets.fields import Setting
 from placement_sim.widgets.quantities import ladder
 
 LABEL = {"description_width": "112px"}
-TITLES = {"run": "Run", "policy": "Placement policy", "fleet": "Fleet and upgrade"}
 
 
 def css_name(path: str) -> str:
@@ -35,14 +34,14 @@ class Editor:
         self._is_quiet = False
         label = setting.label if side == "A" else "in B"
         options = setting.options
+        hint = "default" if setting.is_set else "none"
         if setting.kind == "tick":
             options = ("yes", "no") if setting.text else ("", "yes", "no")
         about: dict[str, Any] = {"description": label, "style": LABEL, "tooltip": setting.path}
         if options:
-            shown = [(name or "default", name) for name in options]
+            shown = [(name or hint, name) for name in options]
             self.entry = widgets.Dropdown(options=shown, value=text, layout={"width": "244px"}, **about)
         else:
-            hint = "default" if setting.chooser else "none"
             self.entry = widgets.Text(
                 text, placeholder=hint, continuous_update=False, layout={"width": "212px"}, **about
             )
@@ -50,9 +49,10 @@ class Editor:
         steps = [] if options else ladder(setting.kind, text, setting.least, setting.most)
         if steps:
             self.slider = widgets.SelectionSlider(
-                options=steps, value=text, continuous_update=False, readout=False, layout={"width": "120px"},
+                options=steps, continuous_update=False, readout=False, layout={"width": "120px"},
                 tooltip=f"{setting.label}: slider",
             )  # fmt: skip
+            self._to_slider(text)
             self.slider.observe(self._from_slider, "value")
         self.entry.observe(self._from_entry, "value")
         self.box = widgets.HBox([self.entry, *([self.slider] if self.slider else [])])
@@ -70,8 +70,8 @@ class Editor:
             return
         if text not in self.slider.options:
             steps = ladder(self._setting.kind, text, self._setting.least, self._setting.most)
-            if not steps:
-                return  # no number: the slider stays where it was, and the error stands beside the text
+            if text not in steps:
+                return  # no such value: the slider stays where it was, and the error stands beside the text
             self.slider.index = None
             self.slider.options = steps
         self.slider.value = text
@@ -119,8 +119,7 @@ class Row:
             rows.append(self.error)
         if tuple(rows) != self.box.children:
             self.box.children = rows
-        applies = any(self._both.applies(side, self.setting) for side in ("A", "B"))
-        self.box.layout.display = None if applies else "none"
+        self.box.layout.display = None if self._both.applies_to_any(self.setting) else "none"
 
     def tell(self, message: str) -> None:
         """Show an error beside the control, or take it away."""
@@ -134,24 +133,3 @@ class Row:
             self.editors["B"].show(text or "")
         self._changed("B", self.setting.path, text)
         self.arrange()
-
-
-def sections(rows: dict[str, Row]) -> widgets.Accordion:
-    """Lay the rows out by section."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows.values():
-        groups.setdefault(row.setting.section, []).append(row)
-    first = [name for name in ("policy", "fleet", "run") if name in groups]
-    order = [*first, *(name for name in groups if name not in first)]
-    pages = []
-    for name in order:
-        children: list[Any] = []
-        entry = ""
-        for row in groups[name]:
-            if row.setting.entry != entry:
-                entry = row.setting.entry
-                children.append(widgets.HTML(f"<b>{escape(entry)}</b>"))
-            children.append(row.box)
-        pages.append(widgets.VBox(children))
-    titles = tuple(TITLES.get(name, name.replace("_", " ").capitalize()) for name in order)
-    return widgets.Accordion(children=pages, titles=titles, selected_index=0, layout={"flex": "0 0 auto"})

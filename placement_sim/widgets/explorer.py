@@ -23,7 +23,7 @@ from placement_sim.experiments.scenario import Scenario
 from placement_sim.reporting.live_panel import LivePanel
 from placement_sim.upgrades import STRATEGIES
 from placement_sim.widgets.configurations import SIDES, Configurations
-from placement_sim.widgets.controls import Row, sections
+from placement_sim.widgets.folds import Folds, Rows
 from placement_sim.widgets.latest import Latest
 from placement_sim.widgets.pair import Pair, Runs
 from placement_sim.widgets.saving import Saving
@@ -84,7 +84,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     # -- widgets -----------------------------------------------------------------------------
 
     def _make_widgets(self) -> None:
-        self.rows = {path: Row(setting, self.both, self.change) for path, setting in self.both.settings.items()}
+        self.rows = Rows(self.both, self.change)
+        self.folds = Folds(self.rows)
         self.image = widgets.Image(format="png", layout={"width": "100%", "max_width": "954px", "min_height": "300px"})
         self.image.add_class("ps-picture")
         self.status = widgets.HTML(layout={"height": "28px", "flex": "1 1 auto"})
@@ -113,7 +114,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def _top(self) -> widgets.HBox:
         unshown = [widgets.HTML(f"<small>{escape(self.both.left_out)}</small>")] if self.both.left_out else []
-        controls = widgets.VBox([sections(self.rows), *unshown], layout={
+        controls = widgets.VBox([self.folds.box, *unshown], layout={
             "width": "440px", "flex": "0 0 440px", "max_height": "980px", "overflow": "hidden auto",
         })  # fmt: skip
         bar = widgets.HBox([self.status, self.progress, self.cancel_button], layout={"max_width": "954px"})
@@ -141,8 +142,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def update(self) -> None:
         """Run what is set, unless it is known already."""
-        for row in self.rows.values():
-            row.arrange()
+        self.folds.arrange()
         scenarios = []
         for side in SIDES:
             try:
@@ -242,9 +242,11 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._write_out()
 
     def _tell_error(self, error: InputError | None) -> None:
-        path = None if error is None else self.both.setting_at(error.place) or self._changed
+        path = None if error is None else self.both.setting_at(error.place, self._changed) or self._changed
         # Beside the control that the error names, and beside the one that was turned: its page is open.
-        for known, row in self.rows.items():
+        if path:
+            self.rows[path]  # made, though its page may not have been opened yet
+        for known, row in self.rows.made.items():
             row.tell(str(error) if error is not None and known in (path, self._changed) else "")
         self._error = None if error is None else {"place": error.place, "beside": path or "", "message": str(error)}
         self._general = "" if error is None or path else str(error)

@@ -1,44 +1,36 @@
 """The fields of a scenario that can be turned, read from the scenario's own model: one list for all controls.
 
-Names and references (which object a workload writes to, which disks carry it) are left out: another
-name would be another scenario.
+Parts that a scenario leaves out are listed too, behind a switch, with the values of `samples`.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from placement_sim.experiments.fleet import FleetSpec, RolloutChoice, StrategyChoice
-from placement_sim.experiments.parts import Open, PolicyChoice, data_folder
+from placement_sim.experiments.misfit import short_name
+from placement_sim.experiments.parts import Open
 from placement_sim.experiments.scenario import Scenario
-from placement_sim.policies import POLICIES
 from placement_sim.units import parse_bandwidth, parse_bytes, parse_duration_ns
-from placement_sim.upgrades import ROLLOUTS, STRATEGIES
-from placement_sim.upgrades.failures import Failures
-from placement_sim.upgrades.limits import Limits
+from placement_sim.widgets.laws import CHOICES, OPTIONS, TABLES, chosen
 from placement_sim.widgets.quantities import bytes_text, duration_text, value_text
+from placement_sim.widgets.samples import BELONGS, FORMS, LEFT_OUT, MOST_NAMES, REFERENCES, SAMPLES, Form
 
-CHOICES: dict[type[Open], Mapping[str, Callable[..., Any]]] = {
-    PolicyChoice: POLICIES,
-    StrategyChoice: STRATEGIES,
-    RolloutChoice: ROLLOUTS,
-}
-TABLES: dict[tuple[type[BaseModel], str], type] = {(FleetSpec, "limits"): Limits, (FleetSpec, "failures"): Failures}
 QUANTITIES: dict[Any, tuple[str, Callable[[Any], str]]] = {
     parse_bytes: ("bytes", bytes_text),
     parse_duration_ns: ("duration", duration_text),
     parse_bandwidth: ("bandwidth", lambda value: bytes_text(value) + "/s"),
 }
-LEFT_OUT = {"name", "host", "object", "disk", "failure_domain", "action", "at", "file", "format", "insist", "layout"}
-ALONE = {"synthetic", "trace", "fleet", "limits", "rollout", "failures"}  # parts that a label does without
+ALONE = {"synthetic", "trace", "fleet", "limits", "rollout", "failures", "service"}  # what a label does without
+SWITCH = ("off", "on")
 MOST_ENTRIES = 12  # of a list; more are left as they are, which the explorer says
+Needs = tuple[tuple[str, frozenset[str]], ...]
 
 
 @dataclass(frozen=True)
@@ -49,35 +41,73 @@ class Setting:
     ----------
     path
         Where it stands, as errors name it: ``disks[0].capacity``.
-    section
-        First part of the path.
     kind
-        ``choice``, ``tick``, ``share``, ``int``, ``number``, ``bytes``, ``duration``, ``bandwidth`` or ``text``.
+        ``choice``, ``tick``, ``share``, ``int``, ``number``, ``bytes``, ``duration``, ``bandwidth``, ``text``;
+        ``toml``: a list; ``switch``: a part that may be left out; ``form``: parts of which there is one.
     text
-        The scenario's own value; empty: not given.
+        The scenario's own value, or what it begins with when it comes to apply; empty: not given.
     label
         For people.
     options
-        Of a choice.
-    chooser, takers
-        A parameter of what another setting chooses: its path, and the names that take this parameter.
+        Of a choice, switch or form.
+    needs
+        Paths of other settings, each with the texts for which this one applies.
+    is_set
+        Whether the scenario (or the sample it begins with) holds the value; otherwise it is written when it applies.
     least, most
         Bounds of a number, where they are known.
-    entry
-        Of a setting in a list: which entry, with its name.
+    group, title
+        Path of the part that it is shown with, and that part's heading.
+    is_more
+        Whether the scenario says nothing of it: it may be shown later than what it does say.
+    sample
+        Of a switch: the plain value of the part; of a form: option -> field -> plain value, None for a single value.
+    field
+        Where it comes from in the model: ``DiskSpec.capacity``.
     """
 
     path: str
-    section: str
     kind: str
     text: str
     label: str
     options: tuple[str, ...] = ()
-    chooser: str = ""
-    takers: frozenset[str] = frozenset()
+    needs: Needs = ()
+    is_set: bool = True
     least: float | None = None
     most: float | None = None
-    entry: str = ""
+    group: str = ""
+    title: str = ""
+    is_more: bool = False
+    sample: Any = None
+    field: str = ""
+
+    @property
+    def section(self) -> str:
+        """The first part of the path; ``run`` for what belongs to no part."""
+        first = self.path.split(".")[0].split("[")[0]
+        return first if first != self.path or self.kind == "switch" else "run"
+
+
+class _At(NamedTuple):
+    """A place in the walk: its path, what it needs, and under which heading it is shown."""
+
+    path: str = ""
+    needs: Needs = ()
+    group: str = ""
+    title: str = ""
+    is_more: bool = False
+
+    def to(self, name: str, is_more: bool = False) -> _At:
+        """Go down to a field."""
+        return self._replace(path=f"{self.path}.{name}".lstrip("."), is_more=self.is_more or is_more)
+
+    def where(self, path: str, *texts: str) -> _At:
+        """Apply only where another setting has one of these texts."""
+        return self._replace(needs=(*self.needs, (path, frozenset(texts))))
+
+    def under(self, title: str) -> _At:
+        """Begin a part with a heading of its own."""
+        return self._replace(group=self.path, title=title)
 
 
 def entries_left_out(scenario: Scenario) -> str:
@@ -119,30 +149,10 @@ def settings_of(scenario: Scenario) -> list[Setting]:
     ... object = "vm"
     ... synthetic = {requests = 10, size = "4 KiB", arrivals = {law = "poisson", rate = 100}}
     ... ''')
-    >>> [(s.path, s.kind, s.text) for s in settings_of(scenario) if s.section == "objects"][:2]
+    >>> [(s.path, s.kind, s.text) for s in settings_of(scenario) if s.section == "objects"][1:3]
     [('objects[0].size', 'bytes', '64 MiB'), ('objects[0].block_size', 'bytes', '1 MiB')]
     """
-    return [setting for setting in _of_model(scenario, "") if setting.path != "name"]
-
-
-def _of_model(part: BaseModel, path: str) -> Iterator[Setting]:
-    for name, info in type(part).model_fields.items():
-        if name in LEFT_OUT and path:
-            continue
-        value, here = getattr(part, name), f"{path}.{name}".lstrip(".")
-        table = TABLES.get((type(part), name))
-        if table is not None:
-            yield from _of_signature(table, here, value, {})
-        elif isinstance(value, Open):
-            yield from _of_open(value, here)
-        elif isinstance(value, BaseModel):
-            yield from _of_model(value, here)
-        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
-            for i, entry in enumerate(value[:MOST_ENTRIES]):
-                about = " ".join(filter(None, [f"{here}[{i}]", getattr(entry, "name", "")]))
-                yield from (replace(setting, entry=about) for setting in _of_model(entry, f"{here}[{i}]"))
-        elif (setting := _of_value(here, info, value)) is not None:
-            yield setting
+    return list(_Walk(scenario).model(scenario, _At()))
 
 
 def label_of(path: str) -> str:
@@ -152,41 +162,215 @@ def label_of(path: str) -> str:
     --------
     >>> label_of("workloads[0].synthetic.arrivals.rate"), label_of("fleet.os.size"), label_of("fleet.rollout.soak_s")
     ('arrivals rate', 'os size', 'soak (s)')
+    >>> label_of("workloads[0].synthetic.sizes[1].share"), label_of("events[0]")
+    ('sizes[1] share', 'in use')
     """
-    parts = [part for part in path.split(".") if "[" not in part]
-    short = parts[-2:] if len(parts) > 1 and parts[-2] not in ALONE else parts[-1:]
-    if parts[-1] == "name":
-        return parts[-2].replace("_", " ")
-    words = " ".join(short).replace("_", " ")
-    return words[:-2] + " (s)" if words.endswith(" s") and not words.endswith(" per s") else words
+    first, *parts = path.split(".")
+    if path.endswith("]"):
+        return "in use" if not parts else f"{parts[-1]} in use"
+    parts = parts if "[" in first else [first, *parts]
+    if parts[-1] in ("name", "law", "kind") and len(parts) > 1:
+        words = parts[-2]
+    else:
+        short = parts[-2:] if len(parts) > 1 and parts[-2] not in ALONE else parts[-1:]
+        words = " ".join(short)
+    words = words.replace("_", " ")
+    if words.endswith(" per s"):
+        return words.removesuffix(" per s") + " (1/s)"
+    return words[:-2] + " (s)" if words.endswith(" s") else words
 
 
-def _setting(path: str, kind: str, text: str, **more: Any) -> Setting:
-    section = path.split(".")[0].split("[")[0]
-    return Setting(path, section if "." in path or "[" in path else "run", kind, text, label_of(path), **more)
+class _Walk:
+    """One pass over a scenario and the parts that it leaves out."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+
+    def model(self, part: BaseModel, at: _At) -> Iterator[Setting]:
+        """List the fields of a part."""
+        owner = type(part).__name__
+        told: set[str] = set()
+        for name, info in type(part).model_fields.items():
+            field, here = f"{owner}.{name}", at.to(name, name not in part.model_fields_set)
+            if field in LEFT_OUT:
+                continue
+            form = next((form for form in FORMS.get(owner, ()) if form.option_of(name) is not None), None)
+            if form is not None:
+                names = {name for names in form.options.values() for name in names}
+                switch = at.to(form.name, not names & part.model_fields_set)
+                if form.name not in told:
+                    told.add(form.name)
+                    yield self._form(owner, form, part, switch)
+                here = here._replace(is_more=switch.is_more).where(switch.path, str(form.option_of(name)))
+            if field in BELONGS:
+                sibling, texts = BELONGS[field]
+                here = here._replace(is_more=at.is_more).where(at.to(sibling).path, *texts)
+            yield from self._field(field, info, getattr(part, name), here, is_free=form is None)
+
+    def _form(self, owner: str, form: Form, part: BaseModel, at: _At) -> Setting:
+        sample = {
+            option: {name: self._plain(f"{owner}.{name}", type(part).model_fields[name]) for name in names}
+            for option, names in form.options.items()
+        }
+        return _setting(at, "form", form.chosen(part), options=tuple(form.options), sample=sample)
+
+    def _plain(self, field: str, info: FieldInfo) -> Any:
+        """Write what a part begins with as full plain values; None for a field that is no part."""
+        inner, is_list = _part_in(info)
+        if inner is None:
+            return None
+        value = inner.model_validate(SAMPLES[field](self._scenario)).model_dump(mode="json", exclude_none=True)
+        return [value] if is_list else value
+
+    def _field(self, field: str, info: FieldInfo, value: Any, at: _At, is_free: bool) -> Iterator[Setting]:
+        """List one field; `is_free`: no form says whether it is there."""
+        inner, is_list = _part_in(info)
+        if field in TABLES:
+            at = at.under(at.path.split(".")[-1])
+            yield from self._signature(field, TABLES[field], value, at)
+        elif inner is None:
+            if (setting := self._leaf(field, info, value, at)) is not None:
+                yield setting
+        elif is_list:
+            yield from self._list(field, inner, value or (), at, is_free)
+        else:
+            if "." not in at.path:
+                at = at.under("")._replace(is_more=False)
+            elif field == "FleetSpec.strategy":
+                at = at._replace(is_more=False)
+            elif at.group == "fleet":
+                at = at.under(at.path.split(".")[-1])
+            given = value is not None
+            if not given:
+                value = inner.model_validate(SAMPLES[field](self._scenario))
+            if info.default is None and is_free:
+                sample = value.model_dump(mode="json", exclude_none=True)
+                yield _setting(at, "switch", SWITCH[given], options=SWITCH, sample=sample, field=field)
+                at = at.where(at.path, "on")
+            yield from self._open(field, value, at) if isinstance(value, Open) else self.model(value, at)
+
+    def _list(
+        self, field: str, inner: type[BaseModel], entries: tuple[Any, ...], at: _At, is_free: bool
+    ) -> Iterator[Setting]:
+        """List the entries of a list, and one more that can be switched on; a form's list has one to begin with."""
+        sample = inner.model_validate(SAMPLES[field](self._scenario))
+        entries = entries or (() if is_free else (sample,))
+        for i, entry in enumerate([*entries, sample][:MOST_ENTRIES]):
+            is_new = i == len(entries)
+            here = at._replace(path=f"{at.path}[{i}]", is_more=at.is_more or is_new)
+            if "." not in at.path:
+                name = "one more" if is_new else getattr(entry, "name", "") or getattr(entry, "action", "")
+                here = here.under(f"{here.path} {name}")._replace(is_more=False)
+            plain = entry.model_dump(mode="json", exclude_none=True)
+            yield _setting(here, "switch", SWITCH[not is_new], options=SWITCH, sample=plain, field=field)
+            yield from self.model(entry, here.where(here.path, "on"))
+
+    def _leaf(self, field: str, info: FieldInfo, value: Any, at: _At) -> Setting | None:
+        inner, marks = _unwrapped(info.annotation, list(info.metadata))
+        is_set = value is not None
+        if not is_set and field in SAMPLES:
+            value = SAMPLES[field](self._scenario)
+        more: dict[str, Any] = {"is_set": is_set, "field": field}
+        names = REFERENCES[field](self._scenario) if field in REFERENCES else []
+        may_miss = info.default is None and field not in SAMPLES
+        if field in REFERENCES and len(names) <= MOST_NAMES:
+            names = [*([""] if may_miss or not names else []), *names]
+            text = "" if value is None else str(value)
+            return _setting(at, "choice", text, options=tuple(dict.fromkeys([*names, text])), **more)
+        for mark in marks:
+            quantity = QUANTITIES.get(getattr(mark, "func", None))
+            if quantity is not None:
+                kind, write = quantity
+                return _setting(at, kind, "" if value is None else write(value), **more)
+        if get_origin(inner) is Literal:
+            options = ("",) * may_miss + tuple(map(str, get_args(inner)))
+            return _setting(at, "choice", value or "", options=options, **more)
+        if inner is bool:
+            return _setting(at, "tick", "yes" if value else "no", **more)
+        if get_origin(inner) is tuple:
+            return _setting(at, "toml", value_text(value), **more)
+        least = next((mark.ge for mark in marks if hasattr(mark, "ge")), None)
+        top = next((mark.le for mark in marks if hasattr(mark, "le")), None)
+        kind = {int: "int", float: "share" if (least, top) == (0, 1) else "number", str: "text"}.get(inner, "number")
+        return _setting(at, kind, value_text(value), least=least, most=top, **more)
+
+    def _open(self, field: str, value: Open, at: _At) -> Iterator[Setting]:
+        """List a choice by name, the part's own fields, and the parameters of all that can be chosen."""
+        choice = CHOICES[field]
+        key = at.to(choice.key)
+        yield _setting(key, "choice", chosen(field, value), options=tuple(choice.makers), field=field)
+        for name, info in type(value).model_fields.items():
+            if name != choice.key:
+                yield from self._field(f"{type(value).__name__}.{name}", info, getattr(value, name), at.to(name), True)
+        takers: dict[str, set[str]] = {}
+        parameters: dict[str, inspect.Parameter] = {}
+        for name, maker in choice.makers.items():
+            for parameter in inspect.signature(maker).parameters.values():
+                takers.setdefault(parameter.name, set()).add(name)
+                parameters.setdefault(parameter.name, parameter)
+        for name, parameter in parameters.items():
+            here = at.where(key.path, *takers[name])
+            yield from self._parameter(field, parameter, value.parameters, here, choice.starts)
+
+    def _signature(self, field: str, maker: Callable[..., Any], given: Any, at: _At) -> Iterator[Setting]:
+        """List a constructor's parameters with their defaults."""
+        for parameter in inspect.signature(maker).parameters.values():
+            starts = {} if parameter.default is inspect.Parameter.empty else {parameter.name: parameter.default}
+            yield from self._parameter(field, parameter, given, at, starts)
+
+    def _parameter(
+        self, field: str, parameter: inspect.Parameter, given: Mapping[str, Any], at: _At, starts: Mapping[str, Any]
+    ) -> Iterator[Setting]:
+        """List one parameter; where it has no default, an empty text is no choice, so it begins with a value."""
+        name = parameter.name
+        key = next((key for key in (name, short_name(name)) if key in given), name)
+        here, own = at.to(key, is_more=field in TABLES and key not in given), f"{field}.{name}"
+        if name == "window":
+            yield from self._table(own, name, given.get(key), here)
+            return
+        if name == "planned":
+            rows = given.get(key, ())
+            for i, row in enumerate([*rows, SAMPLES[name](self._scenario)]):
+                spot = here._replace(path=f"{here.path}[{i}]")
+                yield from self._table(own, name, row if i < len(rows) else None, spot)
+            return
+        kind = _kind_of(parameter)
+        text = value_text(given[key] if key in given else starts.get(name))
+        more: dict[str, Any] = {"is_set": key in given or parameter.default is not inspect.Parameter.empty}
+        if own in OPTIONS:
+            kind, more["options"] = "choice", ("", *OPTIONS[own]) if not text else OPTIONS[own]
+        yield _setting(here, kind, text, field=own, **more)
+
+    def _table(self, field: str, name: str, given: Any, at: _At) -> Iterator[Setting]:
+        """List a table of parameters that may be left out."""
+        sample = SAMPLES[name](self._scenario)
+        text = SWITCH[given is not None]
+        yield _setting(at, "switch", text, options=SWITCH, sample=sample, field=field)
+        yield from self._signature(name, TABLES[name], sample if given is None else given, at.where(at.path, "on"))
 
 
-def _of_value(path: str, info: FieldInfo, value: Any) -> Setting | None:
-    inner, marks = _unwrapped(info.annotation, list(info.metadata))
-    for mark in marks:
-        quantity = QUANTITIES.get(getattr(mark, "func", None))
-        if quantity is not None:
-            kind, write = quantity
-            return _setting(path, kind, "" if value is None else write(value))
-    if get_origin(inner) is Literal:
-        return _setting(path, "choice", str(value), options=tuple(map(str, get_args(inner))))
-    if path.endswith(".model"):
-        known = sorted(file.stem for file in (data_folder() / "disks").glob("*.toml"))
-        return _setting(path, "choice", value, options=tuple(known)) if value in known else None
-    if inner is bool:
-        return _setting(path, "tick", "yes" if value else "no")
-    if inner not in (int, float):
-        return None
-    least = next((mark.ge for mark in marks if hasattr(mark, "ge")), None)
-    most = next((mark.le for mark in marks if hasattr(mark, "le")), None)
-    kind = "int" if inner is int else "share" if (least, most) == (0, 1) else "number"
-    text = "" if value is None else value_text(value)
-    return _setting(path, kind, text, least=least, most=most)
+def _kind_of(parameter: inspect.Parameter) -> str:
+    """Tell from a parameter's annotation and name how its text is read."""
+    name, base = parameter.name, str(parameter.annotation).split(" | ")[0]
+    if base not in ("int", "float"):
+        return {"bool": "tick", "str": "text"}.get(base, "toml")
+    if name == "p" or "_share" in name:
+        return "share"
+    return "bytes" if name.endswith("_bytes") else "int" if base == "int" else "number"
+
+
+def _setting(at: _At, kind: str, text: str, **more: Any) -> Setting:
+    place: dict[str, Any] = {"needs": at.needs, "group": at.group, "title": at.title, "is_more": at.is_more}
+    return Setting(at.path, kind, text, label_of(at.path), **place, **more)
+
+
+def _part_in(info: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
+    """Give the part that a field holds, if any, and whether it holds a list of them."""
+    inner, _ = _unwrapped(info.annotation, [])
+    is_list = get_origin(inner) is tuple
+    if is_list:
+        inner = get_args(inner)[0]
+    return (inner, is_list) if isinstance(inner, type) and issubclass(inner, BaseModel) else (None, is_list)
 
 
 def _unwrapped(annotation: Any, marks: list[Any]) -> tuple[Any, list[Any]]:
@@ -204,47 +388,3 @@ def _unwrapped(annotation: Any, marks: list[Any]) -> tuple[Any, list[Any]]:
                 marks += mark.metadata if isinstance(mark, FieldInfo) else [mark]
         else:
             return annotation, marks
-
-
-def _of_open(value: Open, path: str) -> Iterator[Setting]:
-    """List a choice and its parameters; a law is kept, its parameters are those that are given."""
-    makers = CHOICES.get(type(value))
-    if makers is None:
-        for name in type(value).model_fields:
-            if name == "channels":
-                yield _setting(f"{path}.channels", "int", str(getattr(value, name)), least=1)
-        for name, given in value.parameters.items():
-            if isinstance(given, str | int | float):
-                kind = "text" if isinstance(given, str) else "number"
-                yield _setting(f"{path}.{name}", kind, value_text(given))
-        return
-    name = str(getattr(value, "name", ""))
-    yield _setting(f"{path}.name", "choice", name, options=tuple(makers))
-    takers: dict[str, set[str]] = {}
-    for choice, maker in makers.items():
-        for parameter in inspect.signature(maker).parameters:
-            takers.setdefault(parameter, set()).add(choice)
-    seen: set[str] = set()
-    for maker in makers.values():
-        for setting in _of_signature(maker, path, value.parameters, takers):
-            if setting.path not in seen:
-                seen.add(setting.path)
-                yield setting
-
-
-def _of_signature(
-    maker: Callable[..., Any], path: str, given: Mapping[str, Any], takers: Mapping[str, set[str]]
-) -> Iterator[Setting]:
-    """List a constructor's plain parameters; an empty text leaves its default."""
-    for name, parameter in inspect.signature(maker).parameters.items():
-        kind = str(parameter.annotation).split(" | ")[0]
-        if kind not in ("int", "float", "bool", "str"):
-            continue
-        text = value_text(given[name]) if name in given else ""
-        more: dict[str, Any] = {}
-        if takers:
-            more = {"chooser": f"{path}.name", "takers": frozenset(takers[name])}
-        elif parameter.default is not inspect.Parameter.empty:
-            text = text or value_text(parameter.default)
-        kind = {"int": "int", "float": "number", "bool": "tick", "str": "text"}[kind]
-        yield _setting(f"{path}.{name}", kind, text, **more)

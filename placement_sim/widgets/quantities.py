@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from typing import Any
 
 from placement_sim.units import parse_bytes
@@ -53,13 +55,15 @@ def value_text(value: Any) -> str:
 
     Examples
     --------
-    >>> value_text(True), value_text(0.5), value_text("5 ms"), value_text(None)
-    ('yes', '0.5', '5 ms', '')
+    >>> value_text(True), value_text(0.5), value_text("5 ms"), value_text(None), value_text((1, 2.5))
+    ('yes', '0.5', '5 ms', '', '[1, 2.5]')
     """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return json.dumps(value)
     return repr(value) if isinstance(value, float) else str(value)
 
 
@@ -70,8 +74,15 @@ def plain_value(kind: str, text: str) -> Any:
     --------
     >>> plain_value("int", "3"), plain_value("number", "2.5"), plain_value("bytes", "4 KiB"), plain_value("tick", "no")
     (3, 2.5, '4 KiB', False)
+    >>> plain_value("toml", '["d-0", "d-1"]')
+    ['d-0', 'd-1']
     """
     text = text.strip()
+    if kind == "toml":
+        try:
+            return tomllib.loads(f"list = {text}")["list"]
+        except tomllib.TOMLDecodeError:
+            return text
     if kind == "tick":
         return text == "yes"
     if kind in ("int", "number", "share"):
