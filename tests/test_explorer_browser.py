@@ -103,6 +103,18 @@ def test_a_slider_moved_by_keyboard_shows_the_run_of_that_scenario(place: str, t
         same(back["A"]["summary"], Scenario.from_text(text))
         assert tab.locator(".ps-error").count() == 0
 
+        # The link gives the code, and the code gives what is shown.
+        with tab.expect_download() as started:
+            tab.locator(".ps-links a", has_text="the code that makes it").click()
+        values: dict[str, Any] = {}
+        assert started.value.suggested_filename == "explored.py"
+        exec(compile(Path(started.value.path()).read_text(encoding="utf-8"), "explored.py", "exec"), values)
+        for side, result in zip("AB", values["results"], strict=True):
+            assert back[side]["summary"]["latency_s_mean"] == result.summary["latency_s_mean"]
+        with tab.expect_download() as started:
+            tab.locator(".ps-links a", has_text="b.toml").click()
+        assert Scenario.from_toml(started.value.path()).policy.name == "stripe"
+
         picture = tab.locator("img.ps-picture, .ps-picture img").first
         assert picture.evaluate("i => i.complete && i.naturalWidth") > 900
         tab.screenshot(path=str(tmp_path / f"{place}.png"))

@@ -1,7 +1,7 @@
 """Two runs side by side at one moment: fill, queues, machine states and block maps, as one picture.
 
 The figure is made once; afterwards its artists take new data, so that a redraw is quick and
-nothing jumps. It is made anew only where the number of disks or machines changes.
+nothing jumps. It is made anew only where disks or the number of machines change; where scales do, axes are redrawn.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ MOST_LINES = 7  # fill as lines; more disks are drawn as a heat map
 MOST_MACHINES = 120  # rows of states; of a larger fleet every so many
 COLUMNS = 240  # of a heat map
 WIDTH_IN, DPI = 10.6, 90
+MOST_BACKGROUNDS = 8  # 2 MB each
 # States of a machine: light is up, dark is down.
 STATE_COLOURS = {
     "running": "#9ecbe8",
@@ -105,7 +106,8 @@ class LivePanel:
         self._key: Any = None
         self._drawn: list[Any] = [None, None]
         self._figure: Any = None
-        self._background: Any = None
+        self._backgrounds: dict[_Scale, Any] = {}  # what stays, drawn: axes, ticks, labels, legends
+        self._scale: _Scale | None = None
         self._halves: list[_Half] = []
 
     def png(self, left: Side, right: Side, *, time_s: float, title: str) -> bytes:
@@ -116,18 +118,21 @@ class LivePanel:
         from PIL import Image
 
         scale = _Scale.of(left, right)
-        key = (*((tuple(_disks(side)), len(side.states)) for side in (left, right)), scale)
+        key = tuple((tuple(_disks(side)), len(side.states)) for side in (left, right))
         with rc_context(STYLE):
             if key != self._key:
-                self._build(left, right, scale)
-                self._key, self._drawn = key, [None, None]
+                self._build(left, right)
+                self._key, self._scale, self._backgrounds = key, None, {}
+            if scale != self._scale:
+                self._rescale(scale)
+                self._scale, self._drawn = scale, [None, None]
             for i, (half, side) in enumerate(zip(self._halves, (left, right), strict=True)):
                 if self._drawn[i] is None or self._drawn[i].timeline is not side.timeline:
                     _fill_half(half, side, scale)
                 _move(half, side, time_s, title)
                 self._drawn[i] = side
             canvas = self._figure.canvas
-            canvas.restore_region(self._background)
+            canvas.restore_region(self._backgrounds[scale])
             for half in self._halves:
                 for artist in half.moving():
                     artist.axes.draw_artist(artist)
@@ -135,8 +140,8 @@ class LivePanel:
         Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(out, "png", compress_level=1)
         return out.getvalue()
 
-    def _build(self, left: Side, right: Side, scale: _Scale) -> None:
-        """Make the artists, and draw once and for all what stays: axes, ticks, labels, legends."""
+    def _build(self, left: Side, right: Side) -> None:
+        """Make the axes and the artists."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -145,7 +150,7 @@ class LivePanel:
         heights = {"fill": 2.0, "queues": 1.6, "states": 1.7, "map": 1.8}
         height = sum(heights[row] for row in rows) + 0.62 * len(rows) + 0.75
         self._figure = Figure(figsize=(WIDTH_IN, height), dpi=DPI)
-        canvas: Any = FigureCanvasAgg(self._figure)
+        FigureCanvasAgg(self._figure)
         grid = self._figure.add_gridspec(
             len(rows), 2, height_ratios=[heights[row] for row in rows],
             left=0.085, right=0.865, top=1 - 0.32 / height, bottom=0.62 / height, hspace=0.42, wspace=0.13,
@@ -156,13 +161,26 @@ class LivePanel:
             for row, name in enumerate(rows):
                 half.axes[name] = self._figure.add_subplot(grid[row, column])
             self._halves.append(half)
-            _dress(half, side, scale, is_left=column == 0)
+            _dress(half, side, is_left=column == 0)
         self._legends(left, right, fleet)
         for half in self._halves:
             for artist in half.moving():
                 artist.set_animated(True)  # left out of the drawing that stays
-        canvas.draw()
-        self._background = canvas.copy_from_bbox(self._figure.bbox)
+
+    def _rescale(self, scale: _Scale) -> None:
+        """Give the axes another scale, and draw what stays, unless that was done and is kept."""
+        for half in self._halves:
+            if half.fill:
+                half.axes["fill"].set_ylim(0, scale.fill)
+            half.images["queues"].set_clim(0, scale.requests)
+            for name, axis in half.axes.items():
+                if name != "map":
+                    axis.set_xlim(scale.start_s, scale.end_s)
+        if scale not in self._backgrounds:
+            self._figure.canvas.draw()
+            if len(self._backgrounds) == MOST_BACKGROUNDS:
+                self._backgrounds.pop(next(iter(self._backgrounds)))
+            self._backgrounds[scale] = self._figure.canvas.copy_from_bbox(self._figure.bbox)
 
     def _legends(self, left: Side, right: Side, fleet: bool) -> None:
         """Put what both halves share to the right of the right one."""
@@ -201,21 +219,20 @@ def _disks(side: Side) -> list[str]:
     return [str(name) for name in side.timeline["disk"].drop_duplicates()]
 
 
-def _dress(half: _Half, side: Side, scale: _Scale, *, is_left: bool) -> None:
-    """Make the artists of one side, still without data, on axes that show the whole scale."""
+def _dress(half: _Half, side: Side, *, is_left: bool) -> None:
+    """Make the artists of one side, still without data and scale."""
     disks = _disks(side)
     axes = half.axes
     if len(disks) <= MOST_LINES:
         for i, disk in enumerate(disks):
             (line,) = axes["fill"].plot([], [], label=_short(disk), color=COLOURS[i], linestyle=DASHES[i % len(DASHES)])
             half.fill.append(line)
-        axes["fill"].set(ylabel="used (% of disk)", ylim=(0, scale.fill))
+        axes["fill"].set(ylabel="used (% of disk)")
     for name, rows in (("fill", len(disks)), ("queues", len(disks)), ("states", 1)):
         if name not in axes or (name == "fill" and half.fill):
             continue
-        most = {"fill": 100.0, "queues": scale.requests}.get(name)
         count = rows if name != "states" else max(len(side.states), 1)
-        look: Any = {"vmin": 0, "vmax": most, "cmap": "cividis_r", "extent": (0, 1, count - 0.5, -0.5)}
+        look: Any = {"vmin": 0, "vmax": 100.0, "cmap": "cividis_r", "extent": (0, 1, count - 0.5, -0.5)}
         half.images[name] = axes[name].imshow(np.zeros((rows, 1)), aspect="auto", interpolation="nearest", **look)
         axes[name].grid(False)
         every = -(-len(disks) // 8)
@@ -229,7 +246,6 @@ def _dress(half: _Half, side: Side, scale: _Scale, *, is_left: bool) -> None:
     for name, axis in axes.items():
         if name != "map":
             half.cursors.append(axis.axvline(0, color="#CC0066", linewidth=1.2))
-            axis.set_xlim(scale.start_s, scale.end_s)
             axis.set_xlabel("time (s)", fontsize=8, labelpad=1)
             axis.tick_params(labelsize=8)
         if not is_left:

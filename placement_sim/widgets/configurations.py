@@ -47,6 +47,7 @@ class Configurations:
         self.left_out = entries_left_out(scenario)  # in words
         self._plain = scenario.model_dump(mode="json", exclude_none=True)
         self._texts: dict[str, dict[str, str]] = {side: {} for side in SIDES}  # what was changed; B: what was split
+        self._made: dict[str, tuple[Any, Scenario]] = {}  # the last of each side, with the texts it was made of
 
     def text(self, side: str, path: str) -> str:
         """Give what a side has for a setting."""
@@ -90,16 +91,21 @@ class Configurations:
         InputError
             Its place is ``side: path``, with the numbers that entries of lists have in the settings.
         """
+        texts = copy.deepcopy(self._texts)
+        if side in self._made and self._made[side][0] == texts:
+            return self._made[side][1]
         values = copy.deepcopy(self._plain)
         for setting in self.settings.values():
             self._apply(values, setting, self.text(side, setting.path), self.applies(side, setting))
         numbers: dict[str, list[int]] = {}
         _close_gaps(values, "", numbers)
         try:
-            return Scenario.from_dict(values, place=side, folder=self.start.folder)
+            scenario = Scenario.from_dict(values, place=side, folder=self.start.folder)
         except InputError as error:
             start, colon, place = error.place.partition(": ")
             raise InputError(f"{start}{colon}{_numbered(place, numbers)}", error.problem, error.cure) from None
+        self._made[side] = (texts, scenario)
+        return scenario
 
     def _apply(self, values: dict[str, Any], setting: Setting, text: str, applies: bool) -> None:
         """Bring one setting into plain values; a part's own setting comes before those of what it holds."""

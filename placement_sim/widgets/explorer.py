@@ -225,9 +225,14 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             self._warm_up()
 
     def warm(self) -> None:
-        """Load the compiled data path for the rules that are shown; in a notebook this goes on by itself, later."""
+        """Load the compiled data path for all rules, those shown first; in a notebook this goes on by itself, later."""
         if self.pair is not None:
-            self._runs.warm(self.pair)
+            self._runs.warm(self.pair, self._pause)
+
+    def _pause(self) -> None:
+        """Let what a user waits for go first."""
+        while self._latest.is_busy:
+            time.sleep(0.05)
 
     def _warm_up(self) -> None:
         """Load it in a thread of its own, while the user looks at the first picture."""

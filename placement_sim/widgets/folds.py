@@ -15,7 +15,7 @@ from placement_sim.widgets.controls import Row
 from placement_sim.widgets.fields import Setting
 
 TITLES = {"run": "Run", "policy": "Placement policy", "fleet": "Fleet and upgrade"}
-FIRST = ("policy", "fleet", "run")
+FIRST = ("fleet", "policy", "run")
 FEW = 2  # settings that need no fold of their own
 STYLE = """<style>
 .ps-fold > button, button.ps-fold { text-align: left; background: none; box-shadow: none; padding-left: 2px; }
@@ -107,7 +107,7 @@ class Folds:
     ... synthetic = {requests = 10, size = "4 KiB", arrivals = {law = "poisson", rate = 100}}
     ... ''')
     >>> folds = Folds(Rows(Configurations(scenario), lambda *_: None))
-    >>> folds.box.titles[:3]
+    >>> folds.accordion.titles[:3]
     ('Placement policy', 'Run', 'Hosts')
     """
 

@@ -18,6 +18,7 @@ from placement_sim.experiments.first_difference import Difference, first_differe
 from placement_sim.experiments.run import simulate_scenario
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.watched import Watched, machine_states, watched_run
+from placement_sim.policies import POLICIES
 from placement_sim.reporting.live_panel import Side
 from placement_sim.reporting.metrics import metric_of
 
@@ -28,6 +29,17 @@ SHOWN = (
     "latency_s_mean", "latency_s_p99", "no_space_time_s", "no_space_stranded_bytes", "failed_requests", "fill_max",
     "fill_min", "utilisation_max", "metadata_writes",
 )  # fmt: skip
+
+
+_SHORTEST = Scenario.from_dict(
+    {
+        "objects": [{"name": "o", "size": "1 MiB", "block_size": "1 MiB"}],
+        "disks": [{"name": "d", "capacity": "1 GiB", "service": {"kind": "deterministic", "time": "1 ms"}}],
+        "workloads": [
+            {"name": "w", "object": "o", "synthetic": {"requests": 1, "size": 512, "closed": {"outstanding": 1}}}
+        ],
+    }
+)  # machine code belongs to a rule, whatever the scenario
 
 
 class Runs:
@@ -41,13 +53,19 @@ class Runs:
         self._kept: OrderedDict[str, Watched] = OrderedDict()
         self._warm: set[str] = set()
 
-    def warm(self, pair: Pair) -> None:
-        """Load the compiled data path for the rules of a pair, by running them once more."""
+    def warm(self, pair: Pair, pause: Callable[[], None] = lambda: None) -> None:
+        """Load the compiled data path for the rules of a pair, then for all others; `pause` is called between them."""
         for scenario, run in zip(pair.scenarios, pair.runs, strict=True):
             if scenario.policy.name not in self._warm:
+                pause()
                 if run.result.data_path != "compiled":
                     simulate_scenario(scenario, data_path="compiled")
                 self._warm.add(scenario.policy.name)
+        for name in POLICIES:
+            if name not in self._warm:
+                pause()
+                simulate_scenario(_SHORTEST, policy=name, data_path="compiled")
+                self._warm.add(name)
 
     def get(self, scenario: Scenario, tell: Callable[[float | None, float], bool]) -> Watched:
         """Give the run of a scenario, simulated if it is not known.

@@ -1,10 +1,11 @@
-"""The state of an explorer as files and as code: two scenarios in TOML, and the lines that run them."""
+"""The state of an explorer as files, as links and as code: two scenarios in TOML, and the lines that run them."""
 
 from __future__ import annotations
 
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import ipywidgets as widgets
 
@@ -51,15 +52,30 @@ def code(both: Configurations) -> str:
     return "\n".join([*lines, "results = run(a), run(b)", ""])
 
 
+def link(name: str, text: str, label: str) -> str:
+    """Write a link that gives a file without any server: its content is in the address.
+
+    Examples
+    --------
+    >>> link("a.py", "run(a)", "code")
+    '<a download="a.py" href="data:text/plain;charset=utf-8,run%28a%29">code</a>'
+    """
+    address = f"data:text/plain;charset=utf-8,{quote(text, safe='')}"
+    return f'<a download="{escape(name)}" href="{address}">{escape(label)}</a>'
+
+
 class Saving:
-    """The widgets: a name, two buttons, and a field with the code."""
+    """The widgets: links to the code and to both scenarios, a name with two buttons, and the code to be read."""
 
     def __init__(self, both: Configurations) -> None:
         self._both = both
         self.name = widgets.Text("explored.toml", description="file", layout={"width": "260px"})
         self.said = widgets.HTML()
-        self.code = widgets.Textarea(disabled=True, rows=16, layout={"width": "100%"})
+        self.links = widgets.HTML()
+        self.links.add_class("ps-links")
+        self.code = widgets.HTML()
         self.code.add_class("ps-code")
+        self._shown = ""
         buttons = []
         for side in SIDES:
             button = widgets.Button(description=f"Save {side}", tooltip=f"write the scenario of side {side} as TOML")
@@ -67,15 +83,25 @@ class Saving:
             buttons.append(button)
         row = widgets.HBox([self.name, *buttons, self.said])
         page = widgets.VBox([row, self.code])
-        self.box: Any = widgets.Accordion(children=[page], titles=("This state as a scenario and as code",))
-        self.box.selected_index = None
+        fold = widgets.Accordion(children=[page], titles=("Save this state, or read its code",))
+        fold.selected_index = None
+        self.box: Any = widgets.VBox([self.links, fold])
 
     def show(self) -> None:
-        """Write the code of the present state; of a state with an error the last good one stays."""
+        """Write links and code of the present state; of a state with an error the last good ones stay."""
         try:
-            self.code.value = code(self._both)
+            text = code(self._both)
+            files = {f"{side.lower()}.toml": self._both.scenario(side).to_toml() for side in SIDES}
         except InputError:
             return
+        if text == self._shown:
+            return
+        self._shown = text
+        found = [link("explored.py", text, "the code that makes it")]
+        found += [link(name, content, name) for name, content in files.items()]
+        self.links.value = f"This state as files: {', '.join(found)}."
+        look = "max-height:380px;overflow:auto;user-select:text;line-height:1.3"
+        self.code.value = f'<pre tabindex="0" style="{look}">{escape(text)}</pre>'
 
     def _save(self, side: str) -> None:
         try:
