@@ -128,7 +128,6 @@ def test_an_upgrade_in_jupyterlab(tmp_path: Path) -> None:
         shown = readout(tab, "!s.busy && s.A && s.changes === 0")
         same(shown["A"]["summary"], Scenario.from_text(text))
         assert sum(shown["A"]["at"]["vms"].values()) == 24
-        tab.get_by_text("Fleet and upgrade", exact=True).click()
         tab.locator(f".{css_name('fleet.strategy.name')} .ps-side-b select").select_option("blue_green")
         other = readout(tab, "!s.busy && (s.B.scenario.fleet.strategy || {}).name === 'blue_green'")
         other_scenario = Scenario.from_dict(other["B"]["scenario"])

@@ -234,3 +234,11 @@ def test_figures_draw_what_the_frame_says() -> None:
 def test_importing_reporting_leaves_matplotlib_out() -> None:
     code = "import sys, placement_sim.reporting; assert 'matplotlib' not in sys.modules"
     elsewhere(code)
+
+
+def test_many_disks_are_a_band_with_the_median_and_the_extremes() -> None:
+    rows = [(t, f"d{d}", t * (d + 1) / 1000) for t in range(10) for d in range(12)]
+    ax = figures.draw(figures.fill_over_time, pd.DataFrame(rows, columns=["time_s", "disk", "fill"])).axes[0]
+    assert [line.get_ydata()[-1] for line in ax.lines[:3]] == pytest.approx([10.8, 0.9, 100 * 9 * 6.5 / 1000])
+    assert ax.get_legend_handles_labels()[1] == ["all 12 disks", "fullest at the end", "emptiest at the end", "median"]
+    assert [text.get_text() for text in ax.texts] == ["d11", "d0"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)), (0, (9, 3)))
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
+MOST_LINES = len(COLOURS)  # of disks, each with a colour of its own
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -38,22 +39,51 @@ STYLE: Any = {
 
 
 def fill_over_time(ax: Axes, timeline: pd.DataFrame) -> None:
-    """Draw the fill of each disk; needs columns time_s, disk and fill."""
-    for i, (disk, rows) in enumerate(timeline.groupby("disk", sort=False)):
-        ax.plot(
-            rows["time_s"],
-            100 * rows["fill"],
-            label=str(disk),
-            color=COLOURS[i % len(COLOURS)],
-            linestyle=DASHES[i % len(DASHES)],
-            marker=MARKS[i % len(MARKS)],
-            markevery=(i, max(1, len(rows) // 8)),
-            markersize=4,
-        )
+    """Draw the fill of each disk, of many disks their spread; needs columns time_s, disk and fill.
+
+    More than `MOST_LINES` lines cannot be told apart: then a band holds all disks, and the median, the disk
+    that ends fullest and the one that ends emptiest are drawn in it.
+    """
+    count = timeline["disk"].nunique()
+    if count <= MOST_LINES:
+        for i, (disk, rows) in enumerate(timeline.groupby("disk", sort=False)):
+            _line(ax, rows["time_s"], rows["fill"], str(disk), i)
+    else:
+        fills = timeline.pivot(index="time_s", columns="disk", values="fill")
+        ax.fill_between(
+            fills.index, 100 * fills.min(axis=1), 100 * fills.max(axis=1),
+            color="#d9d9d9", edgecolor="#999999", label=f"all {count} disks",
+        )  # fmt: skip
+        last = fills.ffill().iloc[-1]
+        ends = {"fullest at the end": str(last.idxmax()), "emptiest at the end": str(last.idxmin())}
+        for i, (label, disk) in enumerate(ends.items()):
+            _line(ax, fills.index, fills[disk], label, i)
+            offset = (
+                (0, 5) if i == 0 else (0, -13)
+            )  # the name stands at the line, as a neighbour's legend has other names
+            place = (float(fills.index[-1]), min(100 * float(last[disk]), 100))
+            ax.annotate(
+                disk, place, xytext=offset, textcoords="offset points", ha="right", fontsize=8, annotation_clip=False
+            )
+        _line(ax, fills.index, fills.median(axis=1), "median", 2)
     ax.axhline(100, color="#666666", linewidth=0.8)
     ax.set(xlabel="time (s)", ylabel="used space (% of disk)", ylim=(0, 104))
-    if timeline["disk"].nunique() <= 12:
-        ax.legend(title="disk", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    title = "disk" if count <= MOST_LINES else None
+    ax.legend(title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _line(ax: Axes, times_s: Any, fill: Any, label: str, i: int) -> None:
+    """Draw a line that its colour, its dashes or its marks tell from the others."""
+    ax.plot(
+        times_s,
+        100 * fill,
+        label=label,
+        color=COLOURS[i % len(COLOURS)],
+        linestyle=DASHES[i % len(DASHES)],
+        marker=MARKS[i % len(MARKS)],
+        markevery=(i, max(1, len(fill) // 8)),
+        markersize=4,
+    )
 
 
 def finite_arms(arms: Any) -> Any:

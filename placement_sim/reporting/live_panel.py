@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from placement_sim.reporting.block_map import away_text, block_dots, block_pixels, owner_colours, scale_text
-from placement_sim.reporting.figures import COLOURS, DASHES, STYLE
+from placement_sim.reporting.figures import COLOURS, DASHES, MOST_LINES, STYLE
 
-MOST_LINES = 7  # fill as lines; more disks are drawn as a heat map
 MOST_MACHINES = 120  # rows of states; of a larger fleet every so many
 COLUMNS = 240  # of a heat map
 WIDTH_IN, DPI = 10.6, 90
@@ -223,7 +222,7 @@ def _dress(half: _Half, side: Side, *, is_left: bool) -> None:
     """Make the artists of one side, still without data and scale."""
     disks = _disks(side)
     axes = half.axes
-    if len(disks) <= MOST_LINES:
+    if len(disks) <= MOST_LINES:  # more are drawn as a heat map
         for i, disk in enumerate(disks):
             (line,) = axes["fill"].plot([], [], label=_short(disk), color=COLOURS[i], linestyle=DASHES[i % len(DASHES)])
             half.fill.append(line)
@@ -232,7 +231,7 @@ def _dress(half: _Half, side: Side, *, is_left: bool) -> None:
         if name not in axes or (name == "fill" and half.fill):
             continue
         count = rows if name != "states" else max(len(side.states), 1)
-        look: Any = {"vmin": 0, "vmax": 100.0, "cmap": "cividis_r", "extent": (0, 1, count - 0.5, -0.5)}
+        look: Any = {"vmin": 0, "vmax": 100.0, "cmap": "Blues", "extent": (0, 1, count - 0.5, -0.5)}
         half.images[name] = axes[name].imshow(np.zeros((rows, 1)), aspect="auto", interpolation="nearest", **look)
         axes[name].grid(False)
         every = -(-len(disks) // 8)
