@@ -108,7 +108,7 @@ class Folds:
     ... ''')
     >>> folds = Folds(Rows(Configurations(scenario), lambda *_: None))
     >>> folds.accordion.titles[:3]
-    ('Placement policy', 'Run', 'Hosts')
+    ('Placement policy', 'Run', 'Disks')
     """
 
     def __init__(self, rows: Rows) -> None:
