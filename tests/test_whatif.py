@@ -10,7 +10,7 @@ import pytest
 
 from placement_sim.cli import main
 from placement_sim.errors import InputError
-from placement_sim.experiments.host_loss import host_losses
+from placement_sim.experiments.room_without_host import room_without_host
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.trace_load import look_through
 from placement_sim.experiments.whatif import WhatIf, what_if
@@ -53,21 +53,21 @@ FOUR = [("a", 100, 60), ("b", 100, 50), ("c", 100, 50), ("d", 100, 50)]
 def test_loss_of_the_fullest_host_by_hand(
     disks: list[tuple[str, int, int]], redundancy: int, free: int, fits: str, room: int, worst: int
 ) -> None:
-    first = host_losses(cluster(disks, free), redundancy).iloc[0]
+    first = room_without_host(cluster(disks, free), redundancy).iloc[0]
     assert (first["host"], first["fits"]) == ("a", fits)
     assert (first["room_bytes"], first["room_worst_bytes"]) == (room, worst)
 
 
 def test_hosts_of_one_failure_domain_count_as_one() -> None:
-    shared = host_losses(cluster(FOUR, extra='failure_domain = "rack"'), 2)
+    shared = room_without_host(cluster(FOUR, extra='failure_domain = "rack"'), 2)
     assert (shared["fits"] == "no").all() and (shared["domains_left"] == 1).all()
 
 
 def test_by_weight_the_smallest_room_decides() -> None:
     # 60 bytes by equal weights: 20 to each; the disk with room for 10 takes half of its share.
-    rows = host_losses(cluster([("a", 100, 60), ("b", 100, 90), ("c", 1000, 50), ("d", 1000, 50)]), 1)
+    rows = room_without_host(cluster([("a", 100, 60), ("b", 100, 90), ("c", 1000, 50), ("d", 1000, 50)]), 1)
     assert rows.set_index("host").loc["a", "fits_by_weight"] == 0.5
-    assert host_losses(cluster(FOUR), 1).iloc[0]["fits_by_weight"] == 1.0
+    assert room_without_host(cluster(FOUR), 1).iloc[0]["fits_by_weight"] == 1.0
 
 
 def feasible(forbidden: tuple[int, ...], rooms: tuple[int, ...]) -> bool:
@@ -82,7 +82,7 @@ def test_yes_and_no_are_certain_by_enumeration() -> None:
     for rooms in itertools.product(range(4), repeat=3):
         for lost in range(1, 4):
             disks = [("a", 10, lost), *((name, 10, 10 - room) for name, room in zip("bcd", rooms, strict=True))]
-            rows = host_losses(cluster(disks), 2).set_index("host")
+            rows = room_without_host(cluster(disks), 2).set_index("host")
             answer = rows.loc["a", "fits"]
             outcomes = {feasible(other, rooms) for other in itertools.product(range(3), repeat=lost)}
             answers.add(answer)
@@ -95,7 +95,7 @@ def test_yes_and_no_are_certain_by_enumeration() -> None:
 
 def test_redundancy_is_at_least_one() -> None:
     with pytest.raises(InputError, match="redundancy"):
-        host_losses(cluster(FOUR), 0)
+        room_without_host(cluster(FOUR), 0)
 
 
 def msr(path: Path, rows: list[tuple[float, str, str, int, int]]) -> Path:

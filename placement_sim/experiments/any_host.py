@@ -77,7 +77,7 @@ def can_lose_any_host(
     -----
     With one block size the answer is exact, see ``model.room.has_room``.
     Foreign data (fill, prefilled) takes space; its own redundancy is not known and not asked for: for a cluster
-    of foreign data, as one that was imported, `host_loss.host_losses` gives what can be said.
+    of foreign data, as one that was imported, `room_without_host` gives what can be said.
 
     Examples
     --------

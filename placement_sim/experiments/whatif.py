@@ -20,7 +20,7 @@ import pandas as pd
 from placement_sim.errors import InputError
 from placement_sim.experiments.build import TIB
 from placement_sim.experiments.compare import Comparison, Progress, compare
-from placement_sim.experiments.host_loss import host_losses
+from placement_sim.experiments.room_without_host import room_without_host
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.statistics import Interval, paired_difference, t_interval
 from placement_sim.experiments.trace_load import TraceLoad
@@ -46,7 +46,7 @@ class WhatIf:
         written that the new disk took; fair_share, its share of the free space; concentration,
         share over fair share; postponed_s_low, postponed_s_best, postponed_s_high against the same rule without it.
     hosts
-        `host_losses` of the whole cluster.
+        `room_without_host` of the whole cluster.
     copies
         By how much the cluster was divided.
     manifest
@@ -95,7 +95,7 @@ def what_if(
         The trace writes nothing, an argument is out of range, or bad input to a run.
     """
     _check(load, copies, new_disk_bytes, replications)
-    losses = host_losses(scenario, redundancy)
+    losses = room_without_host(scenario, redundancy)
     copies = copies or (_filling(scenario, load) if load else 1)
     values = _divided(scenario, load, copies)
     capacity = new_disk_bytes or int(median(disk.capacity for disk in scenario.disks for _ in disk.names))

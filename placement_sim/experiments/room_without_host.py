@@ -17,7 +17,7 @@ from placement_sim.model.cluster import Cluster
 YES, NO, DEPENDS = "yes", "no", "depends"
 
 
-def host_losses(scenario: Scenario, redundancy: int) -> pd.DataFrame:
+def room_without_host(scenario: Scenario, redundancy: int) -> pd.DataFrame:
     """Answer for every host, the fullest first.
 
     With room the free space up to ``min_free`` of the disks that stay, U the bytes on the lost
