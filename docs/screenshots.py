@@ -25,7 +25,7 @@ SIZES = {"desk": (1100, 1400), "telephone": (400, 800)}
 
 
 def explorer(folder: Path, name: str, file: Path) -> None:
-    """Photograph an explorer of a scenario in JupyterLab and in Voila, when its first runs are shown."""
+    """Photograph an explorer in JupyterLab and in Voila: when its first runs are shown, and its disks' controls."""
     shown = "() => { const e = document.querySelector('.ps-readout'); return e && !JSON.parse(e.textContent).busy; }"
     cells = ("from placement_sim import explore", f"explore({str(file)!r})")
     for place in ("jupyterlab", "voila"):
@@ -38,6 +38,10 @@ def explorer(folder: Path, name: str, file: Path) -> None:
                     tab.goto(address, timeout=120_000)
                 tab.wait_for_function(shown, timeout=120_000)
                 tab.screenshot(path=str(folder / f"{name}-{place}.png"), full_page=True)
+                tab.get_by_text("Disks", exact=True).click()
+                tab.locator("button.ps-fold:visible", has_text="leaves at defaults").first.click()
+                tab.wait_for_timeout(1500)
+                tab.screenshot(path=str(folder / f"{name}-{place}-controls.png"))
 
 
 def main(folder: Path) -> None:

@@ -18,9 +18,11 @@ TITLES = {"run": "Run", "policy": "Placement policy", "fleet": "Fleet and upgrad
 FIRST = ("fleet", "policy", "run")
 FEW = 2  # settings that need no fold of their own
 STYLE = """<style>
-.ps-fold > button, button.ps-fold { text-align: left; background: none; box-shadow: none; padding-left: 2px; }
-.ps-fold > button:focus-visible, button.ps-fold:focus-visible { outline: 2px solid #0072B2; }
-button.ps-fold i, .ps-fold > button i { width: 14px; }
+button.ps-fold, button.ps-fold.mod-active { background: none !important; box-shadow: none !important; }
+button.ps-fold { text-align: left; padding-left: 2px; border-bottom: 1px solid #cccccc; }
+button.ps-fold.mod-active { font-weight: bold; }
+button.ps-fold:focus-visible { outline: 2px solid #0072B2; }
+button.ps-fold i { width: 14px; }
 </style>"""
 
 

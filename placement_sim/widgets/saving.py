@@ -57,11 +57,12 @@ def link(name: str, text: str, label: str) -> str:
 
     Examples
     --------
-    >>> link("a.py", "run(a)", "code")
-    '<a download="a.py" href="data:text/plain;charset=utf-8,run%28a%29">code</a>'
+    >>> link("a.py", "run(a)", "code").partition("href=")[2]
+    '"data:text/plain;charset=utf-8,run%28a%29">code</a>'
     """
     address = f"data:text/plain;charset=utf-8,{quote(text, safe='')}"
-    return f'<a download="{escape(name)}" href="{address}">{escape(label)}</a>'
+    look = "color:#0b5cad;text-decoration:underline"
+    return f'<a download="{escape(name)}" style="{look}" href="{address}">{escape(label)}</a>'
 
 
 class Saving:
