@@ -285,3 +285,12 @@ def test_what_has_no_control_or_no_map_is_said(monkeypatch: pytest.MonkeyPatch) 
         f"B keeps no map of 3 more (over {pair_module.MOST_BLOCKS:,} blocks in all).",
     ]
     assert len(app.object.options) == 5
+
+
+def test_a_value_that_the_slider_does_not_offer_can_be_typed() -> None:
+    app = ready(SHORT)
+    editor = app.rows["horizon"].editors["A"]
+    editor.entry.value = "3.3 s"
+    state = shown(app)
+    assert state["changes"] == 1 and state["A"]["scenario"]["horizon"] == "3300000000 ns"
+    assert editor.slider.value == "3.3 s" and "6.6 s" in editor.slider.options

@@ -171,6 +171,8 @@ class LivePanel:
         for half in self._halves:
             if half.fill:
                 half.axes["fill"].set_ylim(0, scale.fill)
+            else:
+                half.images["fill"].set_clim(0, min(scale.fill, 100))
             half.images["queues"].set_clim(0, scale.requests)
             for name, axis in half.axes.items():
                 if name != "map":

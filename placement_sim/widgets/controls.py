@@ -72,7 +72,6 @@ class Editor:
             steps = ladder(self._setting.kind, text, self._setting.least, self._setting.most)
             if text not in steps:
                 return  # no such value: the slider stays where it was, and the error stands beside the text
-            self.slider.index = None
             self.slider.options = steps
         self.slider.value = text
 
