@@ -7,6 +7,7 @@ digest of all those sources, because Numba itself sees edits of one file only.
 
 from __future__ import annotations
 
+import builtins
 import dis
 import functools
 import hashlib
@@ -25,6 +26,7 @@ from filelock import FileLock
 
 from placement_sim.engine.compiled import choice, loop
 from placement_sim.engine.compiled.layout import State
+from placement_sim.engine.compiled.linking import PartCompiler, UsersCompiler, WholeCompiler
 from placement_sim.engine.compiled.rows import byte_at, word_at
 from placement_sim.engine.compiled.state_type import (
     StateType,
@@ -42,7 +44,8 @@ from placement_sim.policies.least_queue import choose_least_queue
 from placement_sim.randomness import draw, mix
 
 OPTIONS = {"error_model": "numpy", "_nrt": False}
-INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # only the loop calls them: half the compile time
+# Only the loop calls them, so they need no wrappers.
+PART = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": PartCompiler}
 # What every plain request passes: inlined, whatever LLVM thinks of the size; a quarter less time.
 HOT = {
     "arrive", "await_arrival", "disk_served", "drop_first", "drop_first_arrival", "drop_first_event", "enter_disk",
@@ -50,10 +53,11 @@ HOT = {
     "push_arrival", "rise", "service_ns", "service_time_ns", "start_service", "stream_of", "take_answer", "take_event",
     "take_operation", "take_request",
 }  # fmt: skip
-# Called from one place and mostly calls: merged into it before LLVM sees them, which spares a linking each.
-THIN = {"advance", "continue_work", "operate", "settle", "take_event"}
+part = numba.njit(**PART)  # a decorator
 PACKAGE = "placement_sim"
-NOTE = "placement_sim: compiling the fast data path, some 5 to 10 seconds, once for this version of the model"
+# Where `int`, `min` and `max` are those of `_native`: Numba's own are compiled and optimised one by one.
+OWN_WORDS = ("placement_sim.engine.compiled", "placement_sim.model.service")
+NOTE = "placement_sim: compiling the fast data path, some 5 seconds, once for this version of the model"
 SOURCES = ("randomness.py", "engine", "model", "policies", "workloads/requests.py")
 
 
@@ -111,7 +115,7 @@ def _globals_of(code: CodeType) -> set[str]:
     return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
 
 
-def overlay(function: Callable[..., Any], replaced: dict[Any, Any], owner: str, **options: Any) -> Any:
+def overlay(function: Callable[..., Any], replaced: dict[Any, Any], owner: str) -> Any:
     """Compile a copy of a function of this package, and of all that it calls.
 
     Parameters
@@ -128,6 +132,9 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], owner: str, 
     own = dict(function.__globals__)
     for name in _globals_of(function.__code__):
         value = own.get(name)
+        if value is None and function.__module__.startswith(OWN_WORDS):
+            value = replaced.get(getattr(builtins, name, None))
+            own |= {name: value} if value else {}
         if isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
             own[name] = overlay(value, replaced, owner)
         elif type(value) is int and function.__module__.startswith(f"{PACKAGE}.engine.compiled"):
@@ -136,9 +143,8 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], owner: str, 
     copy.__qualname__ = f"{owner}.{function.__qualname__}"
     copy.__module__ = function.__module__
     hot: dict[str, Any] = {"forceinline": True} if function.__name__ in HOT else {}
-    if function.__name__ in THIN:
-        hot = {"inline": "always"}
-    made = numba.njit(**OPTIONS, **(options or INNER), **hot)(copy)
+    is_own = function.__module__.startswith(PACKAGE)
+    made = numba.njit(**(PART if is_own else PART | {"pipeline_class": UsersCompiler}), **hot)(copy)
     replaced[function] = made
     return made
 
@@ -149,23 +155,38 @@ def _native() -> dict[Any, Any]:
     s30, s27, s31, s11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
     unit = 1.0 / 9007199254740992.0
 
-    @numba.njit(**OPTIONS)
+    @part
     def native_mix(key, counter):  # type: ignore[no-untyped-def]
         z = np.uint64(key) + (np.uint64(counter) + np.uint64(1)) * golden
         z = (z ^ (z >> s30)) * one
         z = (z ^ (z >> s27)) * two
         return z ^ (z >> s31)
 
-    @numba.njit(**OPTIONS)
+    @part
     def native_draw(word, index):  # type: ignore[no-untyped-def]
         return np.float64(native_mix(word, index) >> s11) * unit
 
-    @numba.njit(**OPTIONS)
+    @part
     def native_bin_index(value_ns):  # type: ignore[no-untyped-def]
         shift = 64 - leading_zeros(value_ns) - (SUB_BITS + 1)
         return value_ns if shift <= 0 else (shift << SUB_BITS) + (value_ns >> shift)
 
-    return {mix: native_mix, draw: native_draw, bin_index: native_bin_index, word_at: load_word, byte_at: load_byte}
+    @part
+    def native_int(value):  # type: ignore[no-untyped-def]
+        return np.int64(value)
+
+    @part
+    def native_min(one, other):  # type: ignore[no-untyped-def]
+        return other if other < one else one
+
+    @part
+    def native_max(one, other):  # type: ignore[no-untyped-def]
+        return other if other > one else one
+
+    return {
+        mix: native_mix, draw: native_draw, bin_index: native_bin_index, word_at: load_word, byte_at: load_byte,
+        int: native_int, min: native_min, max: native_max,
+    }  # fmt: skip
 
 
 def _advance(table, limit_ns):  # type: ignore[no-untyped-def]
@@ -196,14 +217,16 @@ def kernel(state_type: StateType) -> Kernel:
     with _cache_in(folder), FileLock(folder / "lock"):  # one process compiles, the others wait and load
         if not any(folder.rglob("*_advance*.nbi")):
             print(NOTE, file=sys.stderr, flush=True)
-        advance = numba.njit(word(table, word), cache=True, **OPTIONS)(_with_globals(_advance, **inner))
+        advance = numba.njit(word(table, word), cache=True, **OPTIONS, pipeline_class=WholeCompiler)(
+            _with_globals(_advance, **inner)
+        )
     return Kernel(advance, address_table)
 
 
 def _rule_caller() -> Any:
     """Give the function that calls a compiled policy by its address."""
 
-    @numba.njit(**OPTIONS, **INNER)
+    @part
     def ask_rule(s, obj, local_leg, block, count):  # type: ignore[no-untyped-def]
         return call_address(s.g[0].policy, s, obj, local_leg, block, count)
 
@@ -214,7 +237,7 @@ def _native_least_queue(replaced: dict[Any, Any], owner: str) -> Any:
     """Give join-the-shortest-queue over all disks as two loops that LLVM vectorises; the plain text does the rest."""
     plain = overlay(choose_least_queue, replaced, owner)
 
-    @numba.njit(**OPTIONS)
+    @part
     def native(write, view, parameters, state):  # type: ignore[no-untyped-def]
         disk_count = len(view.blocked)
         if len(view.candidates) < disk_count:
@@ -261,7 +284,7 @@ def rule(state_type: StateType, choose: Any) -> Any:
     body.__qualname__ = body.__name__ = f"rule_{choose.__name__}"
     with _cache_in(cache_folder() / state_type.digest):
         signature = word(numba.types.voidptr, word, word, word, word)
-        return numba.cfunc(signature, cache=is_own, **OPTIONS)(body)
+        return numba.cfunc(signature, cache=is_own, **OPTIONS, pipeline_class=WholeCompiler)(body)
 
 
 def is_known(function: Any) -> bool:

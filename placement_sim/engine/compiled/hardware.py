@@ -10,6 +10,7 @@ from placement_sim.engine.compiled.layout import (
     ISSUE,
     LINK_SERVED,
     NONE,
+    NOWHERE,
     TO_ANSWER,
     TO_DISK,
     State,
@@ -34,16 +35,12 @@ def service_ns(s: State, op_index: int) -> int:
         u0 = draw(word, int(2 * op.index))
         if disk.draws > 1:
             u1 = draw(word, int(2 * op.index + 1))
+    position, head = disk.serving + disk.waiting, NOWHERE  # this one counts, whose end made room for it does not
     if disk.law == HDD:
         object_bytes = s.objects[op.object].size_bytes if op.object >= 0 else 1 << 32
-        position = share(op.start_bytes, object_bytes)
-        time_ns = service_time_ns(
-            disk.law, s.laws[op.disk], op.is_write != 0, op.size_bytes, position, disk.head, u0, u1
-        )
+        position, head = share(op.start_bytes, object_bytes), disk.head
         disk.head = position + share(op.size_bytes, object_bytes)
-    else:
-        present = disk.serving + disk.waiting  # this one counts, whose end made room for it does not
-        time_ns = service_time_ns(disk.law, s.laws[op.disk], op.is_write != 0, op.size_bytes, present, 0, u0, u1)
+    time_ns = service_time_ns(disk.law, s.laws[op.disk], op.is_write != 0, op.size_bytes, position, head, u0, u1)
     if disk.slowdown != 1.0:
         time_ns = int(time_ns * disk.slowdown + 0.5)
     return time_ns

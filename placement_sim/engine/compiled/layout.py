@@ -29,8 +29,16 @@ KIND_BITS = 2
 KIND_MASK = (1 << KIND_BITS) - 1
 SEQUENCE_MASK = (1 << ORDER_SHIFT) - 1
 NONE = -1
+NOWHERE = 0  # the head of a disk that has none
+FOR_A_READ, FOR_A_COPY = 0, 1  # why a block's owner is asked for
 FOREVER_NS = (1 << 63) - 1
-FIRST_LEG, FIRST_BLOCK, ONE_BLOCK, FEW = 0, 0, 1, 4  # named, because Numba compiles anew for a literal number
+FIRST_LEG, FIRST_BLOCK, FIRST_PLACE, ONE_BLOCK, FEW = (
+    0,
+    0,
+    0,
+    1,
+    4,
+)  # named, because Numba compiles anew for a literal number
 
 
 def record(*names: str, **others: type) -> np.dtype[Any]:

@@ -84,7 +84,7 @@ def settle(s: State) -> int:
 def events_that_fit(s: State) -> int:
     """Count the events for which there is room in every pool, each of which takes FEW places at most."""
     g = s.g[0]
-    pools = min(g.operations_free, g.requests_free, len(s.heap) - g.heap_size - FEW)
+    pools = min(min(g.operations_free, g.requests_free), len(s.heap) - g.heap_size - FEW)
     lists = min(len(s.records) - g.record_count, len(s.signals) - g.signal_count)
     return min(pools, lists) // FEW
 

@@ -98,7 +98,7 @@ def holder(s: State, leg: int, block: int) -> int:
     return (entry if entry > 0 else pending_entry(s, place)) - 1
 
 
-def least_loaded(s: State, obj: int, block: int, turn: int, is_copy: bool) -> tuple[int, int]:
+def least_loaded(s: State, obj: int, block: int, turn: int, is_copy: int) -> tuple[int, int]:
     """Give (leg of the object, disk or ZEROS or LOST) for a read; equal loads take turns; ASK: Python decides.
 
     `is_copy`: a clone takes its block along, from wherever the newest copy is.
@@ -132,7 +132,7 @@ def least_loaded(s: State, obj: int, block: int, turn: int, is_copy: bool) -> tu
     return best_leg, best
 
 
-def read_owner(s: State, obj: int, block: int, turn: int, host: int, is_copy: bool) -> tuple[int, int, int]:
+def read_owner(s: State, obj: int, block: int, turn: int, host: int, is_copy: int) -> tuple[int, int, int]:
     """Give (object, leg, disk) of a block; what a clone has not written is its backing's (B2)."""
     while True:
         leg, disk = least_loaded(s, obj, block, turn, is_copy)

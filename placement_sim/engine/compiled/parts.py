@@ -10,6 +10,9 @@ from placement_sim.engine.compiled.heap import (
 )
 from placement_sim.engine.compiled.layout import (
     DECIDE,
+    FIRST_PLACE,
+    FOR_A_COPY,
+    FOR_A_READ,
     GO_ON,
     GROW,
     NONE,
@@ -82,7 +85,7 @@ def find_read_owner(s: State) -> None:
     g = s.g[0]
     request = s.requests[g.work_request]
     host = s.streams[request.stream].host
-    obj, leg, disk = read_owner(s, g.part_object, g.cursor, request.number, host, False)
+    obj, leg, disk = read_owner(s, g.part_object, g.cursor, request.number, host, FOR_A_READ)
     g.decision_object, g.decision_leg, g.decision_also = obj, s.objects[obj].first_leg + leg, NONE
     g.decision_disk, g.decision_reason, g.decision_is_fresh = disk, DONE, 0
 
@@ -92,7 +95,7 @@ def emit(s: State) -> None:
     g = s.g[0]
     block_bytes = s.objects[g.part_object].block_bytes
     count = g.last - g.first + 1
-    place = 0
+    place = FIRST_PLACE
     while place < count:
         end = place + 1
         while end < count and is_same_owner(s, place, end):
@@ -159,7 +162,7 @@ def read_piece(s: State, obj: int, start_bytes: int, size_bytes: int) -> None:
     """Read a range that lies within one block."""
     request = s.requests[s.g[0].work_request]
     block = start_bytes // s.objects[obj].block_bytes
-    owner, leg, disk = read_owner(s, obj, block, request.number, s.streams[request.stream].host, True)
+    owner, leg, disk = read_owner(s, obj, block, request.number, s.streams[request.stream].host, FOR_A_COPY)
     emit_read(s, owner, s.objects[owner].first_leg + leg, disk, block, ONE_BLOCK, start_bytes, size_bytes)
 
 

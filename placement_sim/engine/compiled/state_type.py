@@ -39,17 +39,18 @@ def address_table(state: State) -> Table:
     return table
 
 
+def _short(kind: object) -> str:
+    """Give a short name of types: the long ones, in every name of a function, take a tenth of the compile time."""
+    return hashlib.sha256(str(kind).encode()).hexdigest()[:8]
+
+
 class StateType(types.Type):
     """The type of the pointer; `fields` gives (dtype, dimensions) of each field."""
 
     def __init__(self, fields: tuple[tuple[Any, int], ...]) -> None:
         self.fields = fields
-        super().__init__(name=f"State{fields}")
-
-    @property
-    def digest(self) -> str:
-        """Give a name for files that hold machine code for this type."""
-        return hashlib.sha256(self.name.encode()).hexdigest()[:8]
+        self.digest = _short(fields)  # stands in the names of functions and files
+        super().__init__(name=f"State_{self.digest}")
 
     def field_type(self, name: str) -> Any:
         """Give the Numba type of a field."""
@@ -65,7 +66,7 @@ class Vector(types.Type):
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
-        super().__init__(name=f"Vector({dtype})")
+        super().__init__(name=f"Vector_{_short(dtype)}")
 
 
 @register_model(Vector)
