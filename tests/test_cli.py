@@ -198,10 +198,14 @@ def test_a_strategy_of_ones_own(fleet: str, tmp_path: Path, capsys: pytest.Captu
     ["compare", "{fleet}"],
     ["compare", "{fleet}", "--strategies", "os_swab"],
     ["run", "{scenario}", "--strategy", "os_swap"],
+    ["run", "{rushed}"],
 ])  # fmt: skip
 def test_bad_fleet_input_is_one_line(
     arguments: list[str], scenario: str, fleet: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([argument.format(scenario=scenario, fleet=fleet) for argument in arguments]) == 2
+    rushed = Path(fleet).with_name("rushed.toml")
+    rushed.write_text(Path(fleet).read_text().replace("[fleet]", "[fleet]\nlimits = { operations_per_s = 4e9 }", 1))
+    names = {"scenario": scenario, "fleet": fleet, "rushed": str(rushed)}
+    assert main([argument.format(**names) for argument in arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.startswith("placement-sim: ") and captured.err.count("\n") == 1

@@ -49,8 +49,10 @@ def test_refusals() -> None:
             Failures(**values)
     with pytest.raises(ValueError):
         Limits(power=0)
-    with pytest.raises(ValueError):
-        Limits(operations_per_s=0.0)
+    for rate in (0.0, 1e-310, 1.0000001e9, 4e9, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="from 1e-9 to 1e9"):
+            Limits(operations_per_s=rate)
+    assert Limits(operations_per_s=1e9).operations_per_s == 1e9
 
 
 def test_every_limit_has_a_source() -> None:

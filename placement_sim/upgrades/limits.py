@@ -44,8 +44,8 @@ class Limits:
         for name in SLOT_ORDER:
             if self.slots(name) < 1:
                 raise ValueError(f"{name} is {self.slots(name)}; give 1 or more slots")
-        if not 0 < self.operations_per_s < float("inf"):
-            raise ValueError(f"operations_per_s is {self.operations_per_s}; give a positive rate")
+        if not 1e-9 <= self.operations_per_s <= 1e9:  # the clock's step, 1 ns, is the shortest time between two
+            raise ValueError(f"operations_per_s is {self.operations_per_s}; give a rate from 1e-9 to 1e9")
 
     def slots(self, name: str) -> int:
         """Give how many may hold such a slot at once."""
