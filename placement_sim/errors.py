@@ -6,6 +6,10 @@ re-create an exception by ``type(error)(*error.args)``.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
 
 class PlacementSimError(Exception):
     """Base of every error that placement_sim raises on purpose."""
@@ -38,6 +42,34 @@ class InputError(PlacementSimError):
     def __str__(self) -> str:
         line = f"{self.place}: {self.problem}; {self.cure}"
         return " ".join(line.split())
+
+
+def check_named(kind: str, name: str, listed: Mapping[str, Callable[..., Any]], parameters: Iterable[str] = ()) -> None:
+    """Refuse a name that is not listed, and a parameter that the function of that name does not take.
+
+    Parameters
+    ----------
+    kind
+        What the names stand for, as "policy".
+
+    Raises
+    ------
+    InputError
+        It names what may be written instead.
+
+    Examples
+    --------
+    >>> check_named("sum", "total", {"total": lambda values, start: 0}, {"begin": 1})
+    Traceback (most recent call last):
+    placement_sim.errors.InputError: sum total: unknown parameter 'begin'; use values, start
+    """
+    if name not in listed:
+        raise InputError(kind, f"{name!r} is unknown", f"use one of {', '.join(listed)}")
+    known = list(inspect.signature(listed[name]).parameters)
+    for given in parameters:
+        if given not in known:
+            cure = f"use {', '.join(known)}" if known else f"this {kind} takes none"
+            raise InputError(f"{kind} {name}", f"unknown parameter {given!r}", cure)
 
 
 class TraceError(InputError):

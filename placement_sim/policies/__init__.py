@@ -5,12 +5,10 @@ Policies decide, the engine acts. They import only errors, randomness and their 
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-from placement_sim.errors import InputError
+from placement_sim.errors import check_named
 from placement_sim.policies.chance import proportional_free, random
 from placement_sim.policies.d_choices import d_choices
 from placement_sim.policies.hdfs import hdfs_available_space
@@ -29,36 +27,21 @@ __all__ = ["POLICIES", "make_policy", "policies_table"]
 Constructor = Callable[..., PlacementPolicy]
 
 
-def _named(constructor: Constructor) -> Constructor:
-    """Let a constructor take keywords only and answer an unknown one with an ``InputError``."""
-    known = list(inspect.signature(constructor).parameters)
-
-    @functools.wraps(constructor)
-    def checked(**parameters: Any) -> PlacementPolicy:
-        for name in parameters:
-            if name not in known:
-                cure = f"use {', '.join(known)}" if known else "this policy takes none"
-                raise InputError(f"policy {constructor.__name__}", f"unknown parameter {name!r}", cure)
-        return constructor(**parameters)
-
-    return checked
-
-
 POLICIES: dict[str, Constructor] = {
-    "stripe": _named(stripe),
-    "concat": _named(concat),
-    "random": _named(random),
-    "round_robin": _named(round_robin),
-    "most_free": _named(most_free),
-    "least_used_percent": _named(least_used_percent),
-    "proportional_free": _named(proportional_free),
-    "least_queue": _named(least_queue),
-    "d_choices": _named(d_choices),
-    "hdfs_available_space": _named(hdfs_available_space),
-    "straw2": _named(straw2),
-    "rendezvous": _named(rendezvous),
-    "jump": _named(jump),
-    "zfs_rotor": _named(zfs_rotor),
+    "stripe": stripe,
+    "concat": concat,
+    "random": random,
+    "round_robin": round_robin,
+    "most_free": most_free,
+    "least_used_percent": least_used_percent,
+    "proportional_free": proportional_free,
+    "least_queue": least_queue,
+    "d_choices": d_choices,
+    "hdfs_available_space": hdfs_available_space,
+    "straw2": straw2,
+    "rendezvous": rendezvous,
+    "jump": jump,
+    "zfs_rotor": zfs_rotor,
 }
 
 
@@ -82,8 +65,7 @@ def make_policy(name: str, **parameters: Any) -> PlacementPolicy:
     >>> make_policy("stripe", stripe=4).parameters
     {'stripe': 4}
     """
-    if name not in POLICIES:
-        raise InputError("policy", f"{name!r} is unknown", f"use one of {', '.join(POLICIES)}")
+    check_named("policy", name, POLICIES, parameters)
     return POLICIES[name](**parameters)
 
 

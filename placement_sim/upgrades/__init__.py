@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-from placement_sim.errors import InputError
+from placement_sim.errors import check_named
 from placement_sim.upgrades.blue_green import blue_green
 from placement_sim.upgrades.in_place import in_place
 from placement_sim.upgrades.instant_clone import instant_clone
@@ -54,13 +53,7 @@ def make_strategy(name: str, **parameters: Any) -> UpgradeStrategy:
     >>> make_strategy("preattached", role="os").reboots
     True
     """
-    if name not in STRATEGIES:
-        raise InputError("strategy", f"{name!r} is unknown", f"use one of {', '.join(STRATEGIES)}")
-    known = list(inspect.signature(STRATEGIES[name]).parameters)
-    for given in parameters:
-        if given not in known:
-            cure = f"use {', '.join(known)}" if known else "this strategy takes none"
-            raise InputError(f"strategy {name}", f"unknown parameter {given!r}", cure)
+    check_named("strategy", name, STRATEGIES, parameters)
     return STRATEGIES[name](**parameters)
 
 
