@@ -55,6 +55,7 @@ def test_command_line(result: StudyResult, tmp_path: Path, capsys: pytest.Captur
     page = tmp_path / "r.html"
     assert main(["report", str(result.save(tmp_path / "saved")), "--out", str(page)]) == 0
     assert main(["verify", str(page), "--sample", "2"]) == 0
+    assert main(["verify", str(page), "--sample", "0"]) == 2  # nothing repeated is no agreement
     told = capsys.readouterr().out
     assert "2 of 12 runs were repeated: their numbers agree with the report." in told and "Note" not in told
     digest = manifest_of(page.read_text())["runs"][0]["summary_sha256"]

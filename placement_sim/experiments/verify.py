@@ -5,7 +5,7 @@ The scenario, the rules and the seeds come from the report's manifest; the files
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from placement_sim.experiments.fleet import resolve_strategy
 from placement_sim.experiments.manifest import code_digest, file_digest, policy_identity, strategy_identity, versions
 from placement_sim.experiments.misfit import near
 from placement_sim.experiments.parts import data_folder
+from placement_sim.experiments.result import Result
 from placement_sim.experiments.run import run
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.traced import file_entries, input_files
@@ -82,25 +83,56 @@ def verify(
     stated = list(manifest.get("runs", ()))
     if not stated or "scenario" not in manifest:
         raise InputError("report", "names no runs that could be repeated", "name a report of a comparison")
-    if sample is not None and sample < 1:
-        raise InputError("sample", f"{sample} is below 1", "give 1 or more")
     scenario = scenario_with_traces(manifest, folders)
     rules = {str(entry["name"]): entry for entry in manifest.get("policies", ())}
     arms = {str(arm["name"]): arm for arm in manifest.get("arms", ())}
-    chosen = stated if sample is None else [stated[i] for i in spread(len(stated), sample)]
-    rows, remarks = [], changed_since(manifest)
-    for entry in chosen:
+    remarks = changed_since(manifest)
+
+    def again(entry: Mapping[str, Any]) -> tuple[str, Result]:
         arm = str(entry["policy"])
         name = str(arms[arm]["policy"]) if arm in arms else arm
         strategy = _strategy(scenario, arms[arm]["strategy"], own_strategies or {}, remarks) if arm in arms else None
         policy = _policy(rules.get(name, {"name": name}), own or {})
         if policy_identity(policy)["rule_sha256"] != rules.get(name, {}).get("rule_sha256"):
             remarks[f"the rule {name} has another source now than when the report was made"] = None
-        found = summary_digest(dict(run(scenario, seed=int(entry["seed"]), policy=policy, strategy=strategy).summary))
-        digests = (str(entry["summary_sha256"]), found)
-        rows.append((arm, int(entry["seed"]), *digests, digests[0] == digests[1]))
-    frame = pd.DataFrame(rows, columns=["policy", "seed", "stated_sha256", "found_sha256", "agrees"])
-    return Verdict(frame, len(stated), tuple(remarks))
+        return arm, run(scenario, seed=int(entry["seed"]), policy=policy, strategy=strategy)
+
+    return Verdict(repeated("policy", stated, sample, again), len(stated), tuple(remarks))
+
+
+def repeated(
+    head: str,
+    stated: Sequence[Mapping[str, Any]],
+    sample: int | None,
+    again: Callable[[Mapping[str, Any]], tuple[str | int, Result]],
+) -> pd.DataFrame:
+    """Repeat a sample of the runs that a report states, evenly spread; None is all.
+
+    Parameters
+    ----------
+    head
+        The column of what `again` gives beside the result: what was run.
+    stated
+        A run of the manifest each, with seed and summary_sha256.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `head`, seed, stated_sha256, found_sha256, agrees.
+
+    Raises
+    ------
+    InputError
+        The sample is below 1: nothing repeated would pass for agreement.
+    """
+    if sample is not None and sample < 1:
+        raise InputError("sample", f"{sample} is below 1", "give 1 or more")
+    rows = []
+    for i in spread(len(stated), len(stated) if sample is None else sample):
+        what, result = again(stated[i])
+        digests = (str(stated[i]["summary_sha256"]), summary_digest(dict(result.summary)))
+        rows.append((what, int(stated[i]["seed"]), *digests, digests[0] == digests[1]))
+    return pd.DataFrame(rows, columns=[head, "seed", "stated_sha256", "found_sha256", "agrees"])
 
 
 def spread(total: int, sample: int) -> list[int]:

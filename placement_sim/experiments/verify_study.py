@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from placement_sim.errors import InputError
-from placement_sim.experiments.digest import summary_digest
+from placement_sim.experiments.result import Result
 from placement_sim.experiments.run import run
 from placement_sim.experiments.studies.identity import code_identity
 from placement_sim.experiments.studies.study import HANDED_IN, Study
-from placement_sim.experiments.verify import CODE_CHANGED, Verdict, changed_since, scenario_with_traces, spread
+from placement_sim.experiments.verify import CODE_CHANGED, Verdict, changed_since, repeated, scenario_with_traces
 
 
 def verify_study(
@@ -29,7 +27,7 @@ def verify_study(
     manifest
         As `reporting.embedded.read_manifest` gives it.
     sample
-        How many runs to repeat, evenly spread; None is all.
+        As of `verify.repeated`.
     folders
         Where the scenario's traces may lie.
     own
@@ -44,14 +42,12 @@ def verify_study(
     if not stated:
         raise InputError("report", "holds no finished run", "report a study of which something has run")
     points = {point.number: point for point in _rebuilt(manifest, folders, own or {}).settings()}
-    chosen = stated if sample is None else [stated[i] for i in spread(len(stated), sample)]
-    rows = []
-    for entry in chosen:
+
+    def again(entry: Mapping[str, Any]) -> tuple[int, Result]:
         point = points[int(entry["point"])]
-        found = summary_digest(dict(run(point.scenario, seed=int(entry["seed"]), **point.handed).summary))
-        digests = (str(entry["summary_sha256"]), found)
-        rows.append((point.number, int(entry["seed"]), *digests, digests[0] == digests[1]))
-    frame = pd.DataFrame(rows, columns=["point", "seed", "stated_sha256", "found_sha256", "agrees"])
+        return point.number, run(point.scenario, seed=int(entry["seed"]), **point.handed)
+
+    frame = repeated("point", stated, sample, again)
     remarks = list(changed_since(manifest))
     if manifest.get("code") != code_identity():
         remarks.append(CODE_CHANGED)

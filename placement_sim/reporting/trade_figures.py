@@ -10,29 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from placement_sim.experiments.studies.fronts import undominated
 from placement_sim.reporting.figures import COLOURS, finite_arms, policy_axis
 from placement_sim.reporting.metrics import metric_of
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     from matplotlib.axes import Axes
 
 MAPS = (("map_bytes", "who owns a block", ""), ("written_map_bytes", "what was written", "///"))
-
-
-def undominated(x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Tell which points no other point betters: less is better in both, NaN is never on the front.
-
-    Examples
-    --------
-    >>> undominated([1, 2, 3, 2], [3, 1, 2, 1]).tolist()
-    [True, True, False, True]
-    """
-    xs, ys = np.asarray(x, float)[:, None], np.asarray(y, float)[:, None]
-    known = np.isfinite(xs[:, 0]) & np.isfinite(ys[:, 0])
-    beaten = ((xs.T <= xs) & (ys.T <= ys) & ((xs.T < xs) | (ys.T < ys))).any(axis=1)
-    front: npt.NDArray[np.bool_] = known & ~beaten
-    return front
 
 
 def pareto_front(ax: Axes, table: pd.DataFrame, x: str = "latency_s_mean", y: str = "fill_spread") -> None:
@@ -51,8 +36,8 @@ def pareto_front(ax: Axes, table: pd.DataFrame, x: str = "latency_s_mean", y: st
     named = [table[table["metric"] == m.name].set_index("policy")[["low", "best", "high"]] * m.scale for m in axes]
     policies = [str(name) for name in table["policy"].drop_duplicates()]
     across, up = (rows.reindex(policies) for rows in named)
-    signs = [-1.0 if m.better == "higher" else 1.0 for m in axes]
-    front = undominated(across["best"] * signs[0], up["best"] * signs[1])
+    means = [rows["best"] * (-1.0 if m.better == "higher" else 1.0) for rows, m in zip((across, up), axes, strict=True)]
+    front = undominated(np.column_stack(means))
     ordered = across["best"].to_numpy(float)[front].argsort(kind="stable")
     ax.plot(
         across["best"].to_numpy(float)[front][ordered], up["best"].to_numpy(float)[front][ordered],

@@ -5,10 +5,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.statistics import Floats, paired_difference
+
+
+def cost_sign(better: str, place: str = "better") -> float:
+    """Give the factor that makes less of a metric the better: 1 for "lower", -1 for "higher".
+
+    Raises
+    ------
+    InputError
+        It is neither; the error names the place.
+
+    Examples
+    --------
+    >>> cost_sign("lower"), cost_sign("higher")
+    (1.0, -1.0)
+    """
+    if better not in ("lower", "higher"):
+        raise InputError(place, f"{better!r} is unknown", "write 'lower' or 'higher'")
+    return 1.0 if better == "lower" else -1.0
+
+
+def undominated(costs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Tell which points no other point betters.
+
+    Parameters
+    ----------
+    costs
+        Shape (points, metrics); less is better in each metric.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (points,): no other point is as good in every metric and better in one. Equal points stay on
+        the front together; a point with NaN or infinity in some metric is not on it.
+
+    Examples
+    --------
+    >>> undominated([[1, 3], [2, 1], [3, 2], [2, 1], [0, float("nan")]]).tolist()
+    [True, True, False, True, False]
+    """
+    rows = np.asarray(costs, float)
+    beaten = [bool(((rows <= row).all(axis=1) & (rows < row).any(axis=1)).any()) for row in rows]
+    front: npt.NDArray[np.bool_] = np.isfinite(rows).all(axis=1) & ~np.array(beaten, bool)
+    return front
 
 
 def pareto_table(
@@ -41,20 +85,16 @@ def pareto_table(
     >>> pareto_table(points, {"s": speed, "c": cost}, {"s": "lower", "c": "lower"})["front"].tolist()
     [True, True, False]
     """
-    for metric, way in better.items():
-        if way not in ("lower", "higher"):
-            raise InputError(f"better[{metric!r}]", f"{way!r} is unknown", "write 'lower' or 'higher'")
-    signed = {name: frame.loc[points.index] * (1.0 if better[name] == "lower" else -1.0)
-              for name, frame in values.items()}  # fmt: skip
+    signs = {name: cost_sign(way, f"better[{name!r}]") for name, way in better.items()}
+    signed = {name: frame.loc[points.index] * signs[name] for name, frame in values.items()}
     means = pd.DataFrame({name: frame.mean(axis=1) for name, frame in signed.items()}).dropna()
-    table = means.to_numpy(float)
-    front = [not bool(((table <= row).all(axis=1) & (table < row).any(axis=1)).any()) for row in table]
+    front = undominated(means.to_numpy(float)).tolist()
     level = 1 - (1 - confidence) / max(1, len(means) * (len(means) - 1) * len(signed))
     beaten = [
         -1 if on_front else _surely_beaten(row, means, signed, level)
         for row, on_front in zip(means.index.tolist(), front, strict=True)
     ]
-    shown = means * [1.0 if better[name] == "lower" else -1.0 for name in means.columns]
+    shown = means * [signs[name] for name in means.columns]
     return points.loc[means.index].join(shown).assign(front=front, beaten_by=beaten).reset_index(names="point")
 
 

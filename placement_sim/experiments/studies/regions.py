@@ -9,6 +9,7 @@ import pandas as pd
 
 from placement_sim.errors import InputError
 from placement_sim.experiments.statistics import Floats, holm, paired_difference
+from placement_sim.experiments.studies.fronts import cost_sign
 
 LEVEL = 0.05  # of the family of verdicts, after Holm
 
@@ -47,8 +48,7 @@ def region_table(
     """
     if factor not in points.columns:
         raise InputError("factor", f"{factor!r} is no factor", f"use one of {', '.join(map(str, points.columns))}")
-    if better not in ("lower", "higher"):
-        raise InputError("better", f"{better!r} is unknown", "write 'lower' or 'higher'")
+    sign = cost_sign(better)
     levels = list(dict.fromkeys(points[factor]))
     for level in (a, b):
         if level not in levels:
@@ -67,8 +67,8 @@ def region_table(
     frame = pd.DataFrame(rows, columns=[*others, "a", "b", "low", "best", "high", "runs", "p_holm"])
     known = frame["p_holm"].notna()
     frame.loc[known, "p_holm"] = holm(frame.loc[known, "p_holm"].to_numpy(float))
-    a_wins = (frame["best"] < 0) == (better == "lower")
-    frame["winner"] = np.where(frame["p_holm"] < LEVEL, np.where(a_wins, str(a), str(b)), "not told apart")
+    winner = np.where(sign * frame["best"] < 0, str(a), str(b))
+    frame["winner"] = np.where(frame["p_holm"] < LEVEL, winner, "not told apart")
     return frame
 
 
