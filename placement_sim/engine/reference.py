@@ -6,7 +6,8 @@ The common case, one block with an owner, is kept short, because benchmarks/refe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import simpy
 
@@ -26,7 +27,7 @@ from placement_sim.model.cluster import ONLINE, Cluster
 from placement_sim.model.storage_object import StorageObject
 from placement_sim.policies.interface import PlacementPolicy
 from placement_sim.randomness import draw
-from placement_sim.workloads.requests import READ, UNMAP, WRITE
+from placement_sim.workloads.requests import READ, UNMAP, WRITE, Requests
 
 
 class Request:
@@ -99,6 +100,7 @@ class ReferenceDataPath(ReferenceCounters):
         """Start a stream now; the event succeeds when its last request is complete."""
         kind = ClosedSource if stream.outstanding else OpenSource
         spec = self.cluster.objects[stream.object_index]
+        stream = replace(stream, requests=self._binning(stream.requests))
         source = kind(self.env, self.issue, stream, len(self._sources), self._seed, spec)
         source.tally = self.ledger.tally(stream.purpose)
         source.tree = self.objects[stream.object_index]
@@ -106,6 +108,12 @@ class ReferenceDataPath(ReferenceCounters):
         self._sources.append(source)
         source.start()
         return Running(source.index, source.ended)
+
+    def _binning(self, chunks: Iterator[Requests]) -> Iterator[Requests]:
+        """Bin the latencies that have piled up whenever a chunk is begun: memory does not grow with the trace."""
+        for chunk in chunks:
+            self.ledger.flush_full()
+            yield chunk
 
     def stop_stream(self, running: Running) -> None:
         """Issue nothing more; the event succeeds when what is in flight has completed."""
