@@ -76,7 +76,7 @@ def scenario(events="", failures="", folder="."):
 
 
 def events_of(made, seed=1):
-    return [(e.time_ns / 1e9, e.action, e.disk) for e in build_changes(made, build_cluster(made), seed)]
+    return [(e.time_ns / 1e9, e.action, e.disk) for e in build_changes(made, build_cluster(made), seed)[1]]
 
 
 def changes(faults):

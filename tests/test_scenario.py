@@ -115,7 +115,7 @@ def test_build_by_hand() -> None:
     assert cluster.hosts[0].bandwidth_bytes_per_s == 1e9 and cluster.hosts[0].latency_ns == 50_000
     assert len({disk.host_index for disk in cluster.disks}) == 3
     assert cluster.objects[0].disks == (0, 1, 2)
-    assert [(event.time_ns, event.disk) for event in build_changes(scenario, cluster, 1)] == [
+    assert [(event.time_ns, event.disk) for event in build_changes(scenario, cluster, 1)[1]] == [
         (10**9, 2),
         (2 * 10**9, 0),
     ]

@@ -88,15 +88,15 @@ def _show_resyncs(rows: pd.DataFrame) -> None:
     p99 = [f"guest_latency_s_p99_{when}" for when in ("before", "during", "after")]
     cells = [
         [
-            *(row["action"], row["disk"]),
-            *(f"{row[name]:.6g}" for name in ("start_s", "end_s", "active_s")),
+            f"{row['action']} {row['disk']}".strip(),
+            *(f"{row[name]:.1f}" for name in ("start_s", "end_s", "active_s")),
             format_bytes(row["copied_bytes"]),
             *(f"{1e3 * row[name]:.3g}" for name in p99),
         ]
         for row in rows.to_dict("records")
     ]
-    heads = ["copied by", "disk", "start (s)", "end (s)", "active (s)", "bytes"]
-    print_table([*heads, "guests' p99 before (ms)", "during", "after"], cells)
+    print("Copied beside guests (times in s), and their 99th percentile of latency (ms) before, during and after:")
+    print_table(["copied by", "from", "to", "active", "bytes", "before", "during", "after"], cells)
 
 
 def compare(

@@ -29,8 +29,8 @@ class Repair:
     Parameters
     ----------
     rebuild
-        Throttle, streams and delay; `replace_s` has no meaning here. None: only what a disk that returns has
-        missed is reconciled, one unthrottled stream a disk.
+        Throttle, streams and delay; replacements are disks that join, told by `disk_changed`. None: only what a
+        disk that returns has missed is reconciled, one unthrottled stream a disk.
     phases
         Of the guests' latencies: they are counted apart while a repair goes on.
     """

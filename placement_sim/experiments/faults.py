@@ -7,24 +7,41 @@ from collections.abc import Iterator
 
 from placement_sim.engine.reliability import Outages
 from placement_sim.errors import InputError
+from placement_sim.experiments.replacements import add_replacements
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.model.cluster import Cluster
 from placement_sim.model.faults import CLUSTER, DiskChange, Fault, disk_changes
-from placement_sim.workloads.failures import LifeLaw, renewals
+from placement_sim.workloads.failures import Fixed, LifeLaw, renewals
 from placement_sim.workloads.fault_log import read_fault_log
 
 
-def build_changes(scenario: Scenario, cluster: Cluster, seed: int) -> list[DiskChange]:
+def build_changes(scenario: Scenario, cluster: Cluster, seed: int) -> tuple[Cluster, list[DiskChange]]:
     """Give what happens to the disks in order of time: by faults scheduled, drawn and replayed.
+
+    With a rebuild the cluster that is given back has the replacements of failed disks, too.
 
     Raises
     ------
     InputError
-        Failures are drawn without a horizon, disks are to be replaced, or the log cannot be read.
+        Failures are drawn or disks replaced without a horizon, a law replaces disks, or the log cannot be read.
     """
     faults = [*_scheduled(scenario, cluster), *_failures(scenario, cluster, seed)]
+    after_ns = _replaced_after_ns(scenario, faults)
+    if after_ns is not None and scenario.horizon is not None:
+        cluster, faults = add_replacements(cluster, faults, after_ns, scenario.horizon)
     hosts = [disk.host_index for disk in cluster.disks]
-    return disk_changes(faults, hosts, [disk.present for disk in cluster.disks])
+    return cluster, disk_changes(faults, hosts, [disk.present for disk in cluster.disks])
+
+
+def _replaced_after_ns(scenario: Scenario, faults: list[Fault]) -> int | None:
+    """Give the time from a failure to the replacement; None: nothing is replaced."""
+    rebuild = scenario.failures.rebuild if scenario.failures else None
+    if rebuild is None:
+        return None
+    fails = any(fault.action == "disk_fail" for fault in faults)
+    if fails and scenario.horizon is None and "replace_after" in rebuild.model_fields_set:
+        raise InputError("failures.rebuild.replace_after", "is given, and the run has no horizon", "give a horizon")
+    return rebuild.replace_after
 
 
 def _scheduled(scenario: Scenario, cluster: Cluster) -> Iterator[Fault]:
@@ -54,16 +71,19 @@ def _failures(scenario: Scenario, cluster: Cluster, seed: int) -> list[Fault]:
         raise InputError("failures", "are drawn, and the run has no horizon", "give a horizon")
     horizon_s = (scenario.horizon or 0) / 1e9
     if life is not None:
-        faults += _drawn_disks(cluster, life, seed, horizon_s)
+        replaced = Fixed(failures.rebuild.replace_after / 1e9) if failures.rebuild else None
+        faults += _drawn_disks(cluster, life, replaced, seed, horizon_s)
     if failures.hosts is not None:
         faults += _drawn_hosts(scenario, cluster, failures.hosts.make(), seed, horizon_s)
     return faults
 
 
-def _drawn_disks(cluster: Cluster, life: LifeLaw, seed: int, horizon_s: float) -> Iterator[Fault]:
+def _drawn_disks(
+    cluster: Cluster, life: LifeLaw, replaced: LifeLaw | None, seed: int, horizon_s: float
+) -> Iterator[Fault]:
     for index, disk in enumerate(cluster.disks):
         if disk.present:
-            for failed_s, _ in renewals(seed, disk.name, life, None, horizon_s):
+            for failed_s, _ in renewals(seed, disk.name, life, replaced, horizon_s):
                 yield Fault(round(failed_s * 1e9), "disk_fail", index)
 
 

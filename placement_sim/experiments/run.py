@@ -127,8 +127,7 @@ def simulate_scenario(
     if seed < 0:
         raise InputError("seed", f"{seed} is negative", "give a seed of 0 or more")
     chosen = resolve_policy(scenario, policy)
-    cluster = build_cluster(scenario)
-    events = tuple(build_changes(scenario, cluster, seed))
+    cluster, events = build_changes(scenario, build_cluster(scenario), seed)
     rebuild = scenario.failures.rebuild.make() if scenario.failures and scenario.failures.rebuild else None
     faults = FaultControl(events, seed=seed, rebuild=rebuild, has_phases=scenario.fleet is None)
     traces = open_traces(scenario)
@@ -158,4 +157,4 @@ def simulate_scenario(
         progress=progress,
     )
     fleet = None if upgrade is None else (upgrade.plan, upgrade.close())
-    return Simulated(seed, chosen, way, cluster, events, outcome, fleet, faults.close(), trace_counts(traces))
+    return Simulated(seed, chosen, way, cluster, tuple(events), outcome, fleet, faults.close(), trace_counts(traces))
