@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from placement_sim import Result, Scenario, run
+from placement_sim.experiments.fault_frames import resync_table
+from placement_sim.experiments.statistics import t_interval
 
 TEXT = """
 horizon = "60 s"
@@ -95,3 +97,17 @@ def test_a_move_that_has_not_ended_has_no_end():
     last = run(Scenario.from_text(text + DISKS), policy="round_robin").resyncs.iloc[-1]
     assert np.isnan(last["end_s"]) and last["active_s"] == pytest.approx(0.5)
     assert np.isnan(last["guest_latency_s_p99_after"]) and last["guest_requests_during"] > 0
+
+
+def test_the_table_of_several_runs_has_intervals_and_numbers_what_comes_twice(found):
+    twice = pd.concat([found.resyncs, found.resyncs[:1].assign(active_s=np.nan)])
+    rows = pd.concat([part.assign(case="c", replication=i) for i, part in enumerate([twice, found.resyncs])])
+    rows.iloc[-3, rows.columns.get_loc("active_s")] += 1.0
+    table = resync_table(rows).set_index(["copied_by", "metric"])
+    assert list(table.index.levels[0]) == ["evacuate d2", "rebalance", "repair", "repair 2"] and len(table) == 20
+    active_s = found.resyncs["active_s"][0]
+    expected = t_interval([active_s, active_s + 1.0])
+    got = table.loc[("repair", "active_s")]
+    assert (got["low"], got["best"], got["high"]) == (expected.low, expected.best, expected.high)
+    assert table.loc[("repair 2", "active_s"), ["low", "best", "high"]].isna().all()
+    assert table.loc[("repair 2", "copied_bytes"), ["low", "high"]].tolist() == [-np.inf, np.inf]  # one run

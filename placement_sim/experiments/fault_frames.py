@@ -11,6 +11,7 @@ from placement_sim.engine.datapath import COPIES, Outcome
 from placement_sim.engine.fault_log import FaultLog
 from placement_sim.engine.histogram import percentile_ns
 from placement_sim.experiments.columns import make_frame
+from placement_sim.experiments.statistics import t_interval
 
 NS = 1e-9
 
@@ -69,6 +70,42 @@ def resyncs_frame(log: FaultLog, outcome: Outcome, disk_names: Iterable[str]) ->
         values[f"guest_requests_{when}"] = [requests for requests, _ in found]
         values[f"guest_latency_s_p99_{when}"] = [p99_s for _, p99_s in found]
     return make_frame(values)
+
+
+def resync_table(resyncs: pd.DataFrame) -> pd.DataFrame:
+    """Give 95 % intervals over replications of what `Result.resyncs` says of single runs.
+
+    Parameters
+    ----------
+    resyncs
+        Those of several runs below each other, with the columns case and replication added.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns case, copied_by, metric (active_s, copied_bytes, guest_latency_s_p99_before, _during and _after), low,
+        best, high: Student's t over the runs that have the value; the second repair of a run is ``repair 2``.
+
+    Examples
+    --------
+    >>> p99 = {f"guest_latency_s_p99_{when}": 0.01 for when in ("before", "during", "after")}
+    >>> row = {"case": "slow", "action": "repair", "disk": "", "copied_bytes": 10, **p99}
+    >>> runs = pd.DataFrame([{**row, "replication": i, "active_s": float(i)} for i in (1, 2, 3)])
+    >>> print(*resync_table(runs).round(2).iloc[0])
+    slow repair active_s -0.48 2.0 4.48
+    """
+    number = resyncs.groupby(["case", "replication", "action", "disk"], sort=False).cumcount() + 1
+    names = resyncs["action"] + (" " + resyncs["disk"]).where(resyncs["disk"] != "", "")
+    named = resyncs.assign(copied_by=names + (" " + number.astype(str)).where(number > 1, ""))
+    p99 = [f"guest_latency_s_p99_{when}" for when in ("before", "during", "after")]
+    rows = []
+    for (case, copied_by), runs in named.groupby(["case", "copied_by"], sort=False):
+        for metric in ("active_s", "copied_bytes", *p99):
+            values = runs[metric].dropna()
+            found = t_interval(values) if len(values) else None
+            bounds = (np.nan,) * 3 if found is None else (found.low, found.best, found.high)
+            rows.append((case, copied_by, metric, *bounds))
+    return pd.DataFrame(rows, columns=["case", "copied_by", "metric", "low", "best", "high"])
 
 
 def _guests(outcome: Outcome, phases: list[str]) -> tuple[int, float]:

@@ -81,3 +81,47 @@ def time_to_whole(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set(xlabel="time from the failure (hours)", ylabel="failed disks whole again (%)", ylim=(0, 104))
     ax.set_xlim(left=0)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def guests_beside_copies(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw guests' 99th percentile of latency before, during and after each thing that was copied, with 95 % intervals.
+
+    Parameters
+    ----------
+    table
+        As ``experiments.fault_frames.resync_table`` gives it; its metrics guest_latency_s_p99_before, _during, _after.
+
+    Examples
+    --------
+    >>> from placement_sim.reporting.figures import draw
+    >>> p99 = [("before", 0.05), ("during", 0.15), ("after", 0.09)]
+    >>> rows = [("2 MB/s", "repair", f"guest_latency_s_p99_{when}", s, s, s) for when, s in p99]
+    >>> frame = pd.DataFrame(rows, columns=["case", "copied_by", "metric", "low", "best", "high"])
+    >>> [tick.get_text().split() for tick in draw(guests_beside_copies, frame).axes[0].get_xticklabels()]
+    [['before'], ['during', 'repair'], ['after']]
+    """
+    metrics = [f"guest_latency_s_p99_{when}" for when in ("before", "during", "after")]
+    copied = list(table["copied_by"].drop_duplicates())
+    cases = list(table["case"].drop_duplicates())
+    for i, case in enumerate(cases):
+        for place, name in enumerate(copied):
+            rows = table[(table["case"] == case) & (table["copied_by"] == name)].set_index("metric").reindex(metrics)
+            ax.errorbar(
+                3 * place + np.arange(3) + 0.16 * (i - (len(cases) - 1) / 2),
+                1e3 * rows["best"],
+                yerr=1e3 * finite_arms([rows["best"] - rows["low"], rows["high"] - rows["best"]]),
+                label=str(case) if place == 0 else None,
+                color=COLOURS[i % len(COLOURS)],
+                linestyle=DASHES[i % len(DASHES)],
+                marker=MARKS[i % len(MARKS)],
+                markersize=6,
+                capsize=4,
+            )
+    for place in range(len(copied)):
+        ax.axvspan(3 * place + 0.6, 3 * place + 1.4, color="#000000", alpha=0.06, linewidth=0)
+    labels = [label for name in copied for label in ("before", f"during\n{name}", "after")]
+    ax.set_xticks(range(len(labels)), labels)
+    ax.grid(False, axis="x")
+    ax.set(ylabel="guests' 99th percentile (ms)")
+    ax.set_ylim(bottom=0)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
