@@ -210,22 +210,46 @@ def test_an_upgrade_shows_its_machines() -> None:
     same(state["A"]["summary"], Scenario.from_dict(state["A"]["scenario"]))
 
 
+def wait_for_status(app: Explorer, part: str) -> None:
+    for _ in range(200):
+        app._latest.deliver()
+        if part in app.status.value:
+            return
+        threading.Event().wait(0.05)
+    pytest.fail(f"never shown: {part}")
+
+
 def test_a_long_run_shows_progress_and_can_be_cancelled() -> None:
     app = ready(SHORT)
     before = shown(app)
     app.change("A", "workloads[0].synthetic.arrivals.rate", "2000")
     app.change("A", "horizon", "100 s")
-    for _ in range(200):
-        app._latest.deliver()
-        if "simulated" in app.status.value:
-            break
-        threading.Event().wait(0.05)
-    assert "simulated" in app.status.value and app.progress.layout.visibility == "visible"
+    wait_for_status(app, "simulated")
+    assert app.progress.layout.visibility == "visible"
     assert not app.cancel_button.disabled
     app.cancel()
     assert app.wait(20)
     after = shown(app)
     assert after["A"] == before["A"] and not after["busy"] and "Cancelled" in app.status.value
+
+
+def test_cancel_is_heard_while_machine_code_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = ready(SHORT)
+    before, go = shown(app), threading.Event()
+    monkeypatch.setattr(pair_module, "is_worth_compiling", lambda _: True)
+    monkeypatch.setattr(pair_module, "simulate_scenario", lambda *_, **__: go.wait(60))
+    app.change("A", "seed", "3")
+    wait_for_status(app, "loading the machine code of most_free")
+    assert app.progress.layout.visibility == "visible"
+    app.cancel()
+    try:
+        assert app.wait(2)  # the worker is free, though loading goes on
+        assert shown(app)["A"] == before["A"] and "Cancelled" in app.status.value
+        monkeypatch.setattr(pair_module, "is_worth_compiling", lambda _: False)
+        app.change("A", "seed", "4")  # and what needs no machine code does not wait for it
+        assert app.wait(20) and shown(app)["A"]["scenario"]["seed"] == 4
+    finally:
+        go.set()
 
 
 def test_the_latest_request_wins_and_older_ones_do_not_queue() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from placement_sim import Scenario, run
 from placement_sim.engine import watch
+from placement_sim.engine.compiled import path
 from placement_sim.engine.watch import MapHistory, StoppedError
 from placement_sim.experiments.first_difference import first_difference
 from placement_sim.experiments.run import simulate_scenario
@@ -58,7 +59,10 @@ def test_the_first_difference_is_that_of_a_loop_over_requests() -> None:
     assert first_difference(a, watched_run(PLACEMENT, policy="most_free")) is None
 
 
-def test_a_run_that_is_not_wanted_ends() -> None:
+ONE_WINDOW = Scenario.from_text(TEXT.replace('window = "1 s"', 'window = "5.3 s"'))
+
+
+def test_a_run_that_is_not_wanted_ends_however_long_its_windows_are() -> None:
     calls = []
 
     def tell(share: float | None, time_s: float) -> bool:
@@ -66,8 +70,26 @@ def test_a_run_that_is_not_wanted_ends() -> None:
         return len(calls) < 3
 
     with pytest.raises(StoppedError):
-        watched_run(PLACEMENT, tell=tell)
-    assert calls[-1] == (pytest.approx(0.75 / 5.3), 0.75)
+        watched_run(ONE_WINDOW, tell=tell, data_path="reference")
+    share, time_s = calls[-1]
+    # Looks come at steps that at most double, from the first.
+    assert len(calls) == 3 and time_s * 1e9 <= 7 * watch.FIRST_LOOK_NS and share == pytest.approx(time_s / 5.3)
+
+
+def test_the_compiled_path_asks_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # the same loop, not compiled
+    monkeypatch.setattr(path, "FEWEST_EVENTS", 50)
+    monkeypatch.setattr(watch, "FIRST_LOOK_NS", 10**12)
+    monkeypatch.setattr(watch, "LOOKS_A_WINDOW", 1)
+    calls = []
+
+    def tell(share: float | None, time_s: float) -> bool:
+        calls.append(time_s)
+        return False
+
+    with pytest.raises(StoppedError):
+        watched_run(ONE_WINDOW, tell=tell, data_path="compiled")
+    assert len(calls) == 1 and calls[0] < 5.3
 
 
 def test_states_of_machines_follow_their_steps() -> None:

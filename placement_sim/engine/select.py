@@ -22,6 +22,17 @@ CALLED_BACK = -1
 WORTH_COMPILING_REQUESTS = 300_000  # below, the reference is done before compiled code is loaded
 
 
+def is_worth_compiling(expected_requests: int | None) -> bool:
+    """Tell whether "auto" takes the compiled path, given how many requests there may be (None: unknown).
+
+    Examples
+    --------
+    >>> is_worth_compiling(1000), is_worth_compiling(None)
+    (False, True)
+    """
+    return expected_requests is None or expected_requests >= WORTH_COMPILING_REQUESTS
+
+
 def open_path(
     wanted: PathName,
     expected_requests: int | None,
@@ -42,8 +53,7 @@ def open_path(
         nobody knows how many there will be (None).
     """
     if wanted == "auto":
-        is_large = expected_requests is None or expected_requests >= WORTH_COMPILING_REQUESTS
-        wanted = "compiled" if is_large else "reference"
+        wanted = "compiled" if is_worth_compiling(expected_requests) else "reference"
     if wanted == "compiled":
         try:
             return "compiled", _compiled(cluster, policy, seed, record_requests, on_no_space, progress)

@@ -6,6 +6,7 @@ changes from window to window, so that a thin object of millions of blocks costs
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,9 @@ from placement_sim.errors import PlacementSimError
 from placement_sim.model.allocation import wide_entries
 
 MOST_BLOCKS = 1 << 24  # of all watched maps together: each is compared once a window
-LOOKS_A_WINDOW = 4  # how often it is asked whether the run is still wanted
+LOOKS_A_WINDOW = 4  # how often at least it is asked whether the run is still wanted
+FIRST_LOOK_NS = 1_000_000
+LOOK_S = 0.1  # of real time between two looks, about: a window may take minutes
 
 Entries = npt.NDArray[Any]
 
@@ -72,6 +75,7 @@ class Watch:
         Those of the run: maps are noted at the ends of its windows.
     tell
         Called now and then with the simulated nanoseconds and the finished requests; False ends the run.
+        How often hangs on how fast the run goes; nothing that comes out does.
 
     Attributes
     ----------
@@ -108,14 +112,16 @@ class Watch:
         env = path.env
         if self._warm_up_ns:
             yield env.timeout(self._warm_up_ns)
-        start_ns = env.now_ns
+        end_ns, step_ns, looked_s = env.now_ns, FIRST_LOOK_NS, time.perf_counter()
         while True:
-            for look in range(1, LOOKS_A_WINDOW + 1):
-                until_ns = start_ns + self._window_ns * look // LOOKS_A_WINDOW
-                yield env.timeout(until_ns - env.now_ns)
+            end_ns += self._window_ns
+            while env.now_ns < end_ns:
+                step_ns = max(1, min(step_ns, self._window_ns // LOOKS_A_WINDOW))
+                yield env.timeout(min(step_ns, end_ns - env.now_ns))
                 if self._tell is not None and not self._tell(env.now_ns, path.totals()[0]):
                     raise StoppedError("the run is no longer wanted")
-            start_ns += self._window_ns
+                took_s, looked_s = time.perf_counter() - looked_s, time.perf_counter()
+                step_ns = int(step_ns * min(2.0, max(0.1, LOOK_S / max(took_s, 1e-9))))
             self.note()
 
     def note(self) -> None:

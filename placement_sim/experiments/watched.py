@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from placement_sim.engine.datapath import PathName, Records
-from placement_sim.engine.watch import MapHistory, Watch
+from placement_sim.engine.watch import MapHistory, StoppedError, Watch
 from placement_sim.experiments.result import Result
 from placement_sim.experiments.run import result_of, simulate_scenario
 from placement_sim.experiments.scenario import Scenario
@@ -101,16 +101,7 @@ def watched_run(
     """
     expected = expected_requests(scenario)
 
-    def told(now_ns: int, finished: int) -> bool:
-        if tell is None:
-            return True
-        share = None
-        if scenario.horizon is not None:
-            share = now_ns / scenario.horizon
-        elif scenario.fleet is None and expected:
-            share = min(1.0, finished / expected)
-        return tell(share, now_ns * NS)
-
+    told, between_looks = _askers(scenario, expected, tell)
     watch = Watch(scenario.window_ns, scenario.warm_up, told)
     simulated = simulate_scenario(
         scenario,
@@ -119,6 +110,7 @@ def watched_run(
         record_requests=expected is not None and expected <= MOST_RECORDS,
         data_path=data_path,
         watch=[watch],
+        progress=between_looks,
     )
     outcome = simulated.outcome
     watch.close(len(outcome.windows.end_ns))
@@ -130,6 +122,30 @@ def watched_run(
         outcome.records,
         watch.maps_left_out,
     )
+
+
+def _askers(
+    scenario: Scenario, expected: int | None, tell: Callable[[float | None, float], bool] | None
+) -> tuple[Callable[[int, int], bool], Callable[[int], None]]:
+    """Make what `Watch` and what the data path call: both ask `tell`, in its own terms."""
+    share: float | None = None
+
+    def told(now_ns: int, finished: int) -> bool:
+        nonlocal share
+        if tell is None:
+            return True
+        if scenario.horizon is not None:
+            share = now_ns / scenario.horizon
+        elif scenario.fleet is None and expected:
+            share = min(1.0, finished / expected)
+        return tell(share, now_ns * NS)
+
+    def between_looks(now_ns: int) -> None:
+        """Ask once more: the compiled path calls this every tenth of a second, however much happens at once."""
+        if tell is not None and not tell(share, now_ns * NS):
+            raise StoppedError("the run is no longer wanted")
+
+    return told, between_looks
 
 
 def _without_records(scenario: Scenario, simulated: Any) -> Result:

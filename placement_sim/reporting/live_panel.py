@@ -109,6 +109,13 @@ class LivePanel:
         self._scale: _Scale | None = None
         self._halves: list[_Half] = []
 
+    @staticmethod
+    def load() -> None:
+        """Import what draws, so that a thread which nobody waits for may take that second."""
+        import matplotlib.backends.backend_agg
+        import matplotlib.figure
+        import matplotlib.image  # noqa: F401
+
     def png(self, left: Side, right: Side, *, time_s: float, title: str) -> bytes:
         """Draw both sides at a time; `title` names the object whose map is shown."""
         from io import BytesIO

@@ -170,22 +170,23 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     def _work(self, request: Any, wanted: Callable[[], bool]) -> Pair | None:
         a, b, _ = request
 
-        def told(share: float | None, time_s: float, side: str) -> None:
+        def told(share: float, text: str) -> None:
             now_s = time.monotonic()
             if now_s - self._told_s > PROGRESS_EVERY_S:
                 self._told_s = now_s
-                self._latest.post(lambda: self._show_progress(share, time_s, side) if wanted() else None)
+                self._latest.post(lambda: self._show_progress(share, text) if wanted() else None)
 
-        return self._runs.pair(a, b, wanted, told)
+        pair = self._runs.pair(a, b, wanted, told)
+        if pair is not None and wanted():
+            self._panel.load()
+        return pair
 
     # -- what comes back ---------------------------------------------------------------------
 
-    def _show_progress(self, share: float | None, time_s: float, side: str) -> None:
-        half = 0.0 if side == "A" else 0.5
+    def _show_progress(self, share: float, text: str) -> None:
         self.progress.layout.visibility = "visible"
-        self.progress.value = half + 0.5 * (share or 0.0)
-        how = "" if share is None else f" ({100 * share:.0f} %)"
-        self._say(f"Computing {side}: {time_s:.4g} s simulated{how}")
+        self.progress.value = share
+        self._say(f"Computing {text}")
 
     def _done(self, request: Any, pair: Pair | None, error: Exception | None) -> None:
         if error is not None:

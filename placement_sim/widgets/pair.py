@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cached_property
@@ -13,17 +15,21 @@ import numpy as np
 import pandas as pd
 
 from placement_sim.engine.datapath import PathName
+from placement_sim.engine.select import is_worth_compiling
 from placement_sim.engine.watch import MOST_BLOCKS, StoppedError
 from placement_sim.experiments.first_difference import Difference, first_difference
 from placement_sim.experiments.run import simulate_scenario
 from placement_sim.experiments.scenario import Scenario
 from placement_sim.experiments.watched import Watched, machine_states, watched_run
+from placement_sim.experiments.workload_size import expected_requests
 from placement_sim.policies import POLICIES
 from placement_sim.reporting.live_panel import Side
 from placement_sim.reporting.metrics import metric_of
 
 MOST_OBJECTS = 200  # maps to choose from
 MOST_KEPT = 24  # runs whose histories stay in memory
+ASK_EVERY_S = 0.1  # whether a run is still wanted, while machine code is loaded
+Tell = Callable[[float | None, float], bool]
 SHOWN = (
     "makespan_s", "downtime_s_mean", "unavailable_vms_max", "wait_storage_s_mean", "guest_during_latency_s_p99",
     "latency_s_mean", "latency_s_p99", "no_space_time_s", "no_space_stranded_bytes", "failed_requests", "fill_max",
@@ -52,32 +58,53 @@ class Runs:
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Watched] = OrderedDict()
         self._warm: set[str] = set()
+        self._loading: dict[str, threading.Thread] = {}
 
     def warm(self, pair: Pair, pause: Callable[[], None] = lambda: None) -> None:
         """Load the compiled data path for the rules of a pair, then for all others; `pause` is called between them."""
-        for scenario, run in zip(pair.scenarios, pair.runs, strict=True):
-            if scenario.policy.name not in self._warm:
-                pause()
-                if run.result.data_path != "compiled":
-                    simulate_scenario(scenario, data_path="compiled")
-                self._warm.add(scenario.policy.name)
-        for name in POLICIES:
+        for name in dict.fromkeys([*(scenario.policy.name for scenario in pair.scenarios), *POLICIES]):
             if name not in self._warm:
                 pause()
-                simulate_scenario(_SHORTEST, policy=name, data_path="compiled")
+                self._load(name).join()
+
+    def _load(self, name: str) -> threading.Thread:
+        """Load the compiled data path for a rule, in a thread of its own: compiling cannot be interrupted."""
+        if name not in self._loading:
+
+            def load() -> None:
+                # What fails here, fails in the run that needs it, and is told there.
+                with contextlib.suppress(Exception):
+                    simulate_scenario(_SHORTEST, policy=name, data_path="compiled")
                 self._warm.add(name)
 
-    def get(self, scenario: Scenario, tell: Callable[[float | None, float], bool]) -> Watched:
+            self._loading[name] = threading.Thread(target=load, name=f"explorer loads {name}", daemon=True)
+            self._loading[name].start()
+        return self._loading[name]
+
+    def get(self, scenario: Scenario, tell: Tell, say: Callable[[str], bool]) -> Watched:
         """Give the run of a scenario, simulated if it is not known.
+
+        Parameters
+        ----------
+        tell, say
+            Called now and then, the one with what `watched_run` tells, the other with what goes on before and after;
+            False ends it.
 
         Raises
         ------
         StoppedError
-            `tell` gave False.
+            `tell` or `say` gave False.
         """
         key = f"{scenario.folder}\n{scenario.to_toml()}"
         if key not in self._kept:
-            data_path: PathName = "compiled" if scenario.policy.name in self._warm else "auto"
+            rule = scenario.policy.name
+            if rule not in self._warm and is_worth_compiling(expected_requests(scenario)):
+                loading = self._load(rule)
+                while loading.is_alive():
+                    _go_on(say(f"loading the machine code of {rule}"))
+                    loading.join(ASK_EVERY_S)
+            _go_on(say("making the cluster"))
+            data_path: PathName = "compiled" if rule in self._warm else "auto"
             self._kept[key] = watched_run(scenario, tell=tell, data_path=data_path)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
@@ -85,23 +112,41 @@ class Runs:
         return self._kept[key]
 
     def pair(
-        self, a: Scenario, b: Scenario, wanted: Callable[[], bool], told: Callable[[float | None, float, str], None]
+        self, a: Scenario, b: Scenario, wanted: Callable[[], bool], told: Callable[[float, str], None]
     ) -> Pair | None:
-        """Give both runs, or None where they are no longer wanted."""
+        """Give both runs, or None where they are no longer wanted.
 
-        def teller(side: str) -> Callable[[float | None, float], bool]:
-            def tell(share: float | None, time_s: float) -> bool:
-                told(share, time_s, side)
+        Parameters
+        ----------
+        told
+            Called now and then with the share of the work that is done and what is being done.
+        """
+
+        def one(scenario: Scenario, side: str, before: float) -> Watched:
+            def say(text: str, share: float | None = None) -> bool:
+                told(before + 0.5 * (share or 0.0), f"{side}: {text}")
                 return wanted()
 
-            return tell
+            def tell(share: float | None, time_s: float) -> bool:
+                how = "" if share is None else f" ({100 * share:.0f} %)"
+                return say(f"{time_s:.4g} s simulated{how}", share)
+
+            return self.get(scenario, tell, say)
 
         try:
-            pair = Pair((a, b), (self.get(a, teller("A")), self.get(b, teller("B"))))
-            _ = pair.difference, pair.states, pair.objects  # worked out here, in the worker's thread
+            pair = Pair((a, b), (one(a, "A", 0.0), one(b, "B", 0.5)))
+            for name in ("difference", "states", "objects"):  # worked out here, in the worker's thread
+                told(1.0, "B beside A")
+                _go_on(wanted())
+                getattr(pair, name)
             return pair
         except StoppedError:
             return None
+
+
+def _go_on(is_wanted: bool) -> None:
+    if not is_wanted:
+        raise StoppedError("the run is no longer wanted")
 
 
 class Pair:
