@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import gc
 import hashlib
 import os
 import sys
@@ -56,7 +57,7 @@ HOT = {
 part = numba.njit(**PART)  # a decorator
 PACKAGE = "placement_sim"
 # Where `int`, `min` and `max` are those of `_native`: Numba's own are compiled and optimised one by one.
-OWN_WORDS = ("placement_sim.engine.compiled", "placement_sim.model.service")
+OWN_WORDS = ("placement_sim.engine.compiled", "placement_sim.model.service", "placement_sim.policies")
 NOTE = "placement_sim: compiling the fast data path, some 5 seconds, once for this version of the model"
 SOURCES = ("randomness.py", "engine", "model", "policies", "workloads/requests.py")
 
@@ -101,13 +102,16 @@ def cache_folder() -> Path:
 
 @contextmanager
 def _cache_in(folder: Path) -> Iterator[None]:
-    """Let what is decorated now keep its machine code in a folder."""
-    before = numba.config.CACHE_DIR
+    """Let what is decorated now keep its machine code in a folder; garbage waits, as Numba makes much that stays."""
+    before, collects = numba.config.CACHE_DIR, gc.isenabled()
     numba.config.CACHE_DIR = str(folder)
+    gc.disable()
     try:
         yield
     finally:
         numba.config.CACHE_DIR = before
+        if collects:
+            gc.enable()
 
 
 def _globals_of(code: CodeType) -> set[str]:
@@ -245,7 +249,7 @@ def _native_least_queue(replaced: dict[Any, Any], owner: str) -> Any:
         queue = view.queue_requests
         least = queue[0]
         for disk in range(disk_count):
-            least = min(least, queue[disk])
+            least = queue[disk] if queue[disk] < least else least
         start = state[0] % disk_count
         for step in range(disk_count):
             disk = start + step
