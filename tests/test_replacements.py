@@ -157,6 +157,13 @@ def test_a_replacement_on_a_host_that_is_down_joins_when_the_host_is_back():
     ]  # fmt: skip
 
 
+def test_a_replacement_that_has_not_joined_by_the_end_counts_for_nothing():
+    found = run(scenario(FAIL.replace("2 s", "1 s"), end=('horizon = "10 s"', 'horizon = "10 s"\non_no_space = "stop"'),
+                         size=('capacity = "100 MiB"', 'capacity = "4 MiB"')))  # fmt: skip
+    assert found.summary["no_space_time_s"] < 1 and found.disks["added"].tolist() == [False, False, False]
+    assert found.summary["fill_min"] == 1 and found.events["action"].tolist() == ["no_space"]
+
+
 def test_mistakes_are_told():
     endless = {"end": ('horizon = "10 s"\n', "")}
     with pytest.raises(InputError, match=r"failures\.rebuild\.replace_after: is given, and the run has no horizon"):

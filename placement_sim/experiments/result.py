@@ -134,7 +134,7 @@ def make_result(
     faults: FaultLog | None = None,
 ) -> Result:
     """Turn an outcome, and what was written down about a fleet and about faults, into frames."""
-    added = {event.disk for event in events if event.action == "add_disk"}
+    added = {event.disk for event in events if event.action == "add_disk" and event.time_ns <= outcome.end_ns}
     disks = _disks(cluster, outcome, added)
     present = [disk.present or i in added for i, disk in enumerate(cluster.disks)]
     summary, phases, marks = summarise(outcome, disks[present]), phases_frame(outcome), {}
