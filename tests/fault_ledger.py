@@ -53,15 +53,16 @@ class Ledger:
                 value = yield event
                 source_leg = key[1]
                 if copy.source not in (record.old, record.newer):  # from another leg's disk
-                    source_leg = next(
+                    having = (
                         i
                         for i, leg in enumerate(legs)
                         if i != key[1] and leg.written.get(copy.source) and leg.written[copy.source].is_written(key[2])
                     )
+                    source_leg = next(having, (key[1] + 1) % len(legs))  # none yet: its first write is waited for
                 seen.append(self.block(source_leg, copy.source, units))
                 event = going.send(value)
         except StopIteration as stop:
-            if stop.value:
+            if stop.value and stop.value.size_bytes:
                 for unit, found in zip(units, seen[-2], strict=True):
                     there = self.held.get((key[1], copy.target, unit), (0, -1))
                     keeps = there > found if is_partial else there[0] > before

@@ -99,8 +99,21 @@ def test_a14_acknowledged_is_readable_or_reported_lost_under_any_faults(monkeypa
 
 
 @pytest.mark.slow
-def test_a14_acknowledged_is_readable_or_reported_lost_under_any_faults_three_thousand_times(monkeypatch):
-    check_many(range(3_000), monkeypatch)
+def test_a14_acknowledged_is_readable_or_reported_lost_under_any_faults_ten_thousand_times(monkeypatch):
+    check_many(range(10_000), monkeypatch)
+
+
+FOUND = {
+    5496: "a degraded write lost with the power hid older bytes",
+    9022: "a degraded write that failed hid older bytes",
+    5382: "a copy was read from a disk whose block had just been moved away",
+    7498: "a copy that came to nothing left a block that was never acknowledged unreadable",
+}
+
+
+@pytest.mark.parametrize("number", FOUND, ids=lambda number: FOUND[number])
+def test_a14_histories_that_once_gave_wrong_bytes(number, monkeypatch):
+    check(number, monkeypatch)
 
 
 @pytest.mark.parametrize("fault", ["a record that forgets which part is newer", "old bytes after a return"])
@@ -108,11 +121,11 @@ def test_the_ledger_sees_old_bytes(fault, monkeypatch):
     if fault == "old bytes after a return":  # a leg that missed a write is taken for whole
         write = degraded.Degraded.write
 
-        def forgetful(self, key, start, end):
+        def forgetful(self, key):
             parent = self._objects[key[0]].legs[key[1]].parent
             if parent.entries[key[2]] < parent.stale and self.is_kept_elsewhere(key):
                 return degraded.Target(degraded.NOWHERE, degraded.SKIPPED)
-            return write(self, key, start, end)
+            return write(self, key)
 
         monkeypatch.setattr(degraded.Degraded, "write", forgetful)
     else:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import simpy
 
-from placement_sim.engine.degraded import DONE, NOWHERE, Key
+from placement_sim.engine.degraded import DONE, NOWHERE, Degraded, Key
 from placement_sim.model.cluster import OFFLINE, ONLINE
 from placement_sim.model.copies import covered_bytes
 
@@ -36,6 +36,7 @@ def plan_repair(path: Any, key: Key, may_replace: Callable[[int], bool]) -> Copy
         Tells of a disk that is away whether its data may be made anew elsewhere.
     """
     degraded, status = path.placement.degraded, path.space.status
+    degraded.has_come_to_nothing(key)
     leg = path.objects[key[0]].legs[key[1]]
     entry = leg.parent.entries[key[2]]
     if entry == 0:
@@ -89,8 +90,8 @@ def _whole_copy(path: Any, key: Key) -> int:
     return min(found)[1] if found else NOWHERE
 
 
-def copy_block(path: Any, key: Key, copy: Copy, purpose: str) -> Generator[simpy.Event, Any, bool]:
-    """Make a planned copy; the value is False if it came to nothing, and all is as before."""
+def copy_block(path: Any, key: Key, copy: Copy, purpose: str) -> Generator[simpy.Event, Any, Copy | None]:
+    """Make a planned copy; the value is what was copied, None if it came to nothing, and all is as before."""
     degraded = path.placement.degraded
     record = degraded.begin_copy(key, copy.target)
     began_ns = path.env.now_ns
@@ -100,14 +101,33 @@ def copy_block(path: Any, key: Key, copy: Copy, purpose: str) -> Generator[simpy
 
     while goes_on() and path.has_older_write(key[0], key[2], began_ns):
         yield path.env.timeout(POLL_NS)
+    if goes_on():  # only now: the writes that it waited for have changed what is newer where
+        copy = copy._replace(size_bytes=_missing_bytes(degraded, key))
     position = degraded.extent(key)[0] * POSITION_ONE // path.objects[key[0]].spec.size_bytes
-    for disk, is_write in ((copy.source, False), (copy.target, True)):
-        done = goes_on() and (yield path.raw_io(disk, is_write, copy.size_bytes, position, purpose))
+    for disk, is_write in ((copy.source, False), (copy.target, True)) if copy.size_bytes else ():
+        can_go_on = goes_on() and _is_there(path, key, copy.source)
+        done = can_go_on and (yield path.raw_io(disk, is_write, copy.size_bytes, position, purpose))
         if not done:
             if goes_on():
                 degraded.abort_copy(key)
-            return False
+            return None
     if not goes_on():
-        return False
+        return None
     degraded.finish_copy(key)
-    return True
+    return copy
+
+
+def _is_there(path: Any, key: Key, source: int) -> bool:
+    """Tell whether the source still holds the block: that of another leg may have been moved away meanwhile."""
+    maps = [leg.written for leg in path.objects[key[0]].legs]
+    return any(source in written and written[source].is_written(key[2]) for written in maps)
+
+
+def _missing_bytes(degraded: Degraded, key: Key) -> int:
+    """Count the bytes that the target of a copy has not: of two copies that become one, what is newer in the other."""
+    record = degraded.records[key]
+    start, end = degraded.extent(key)
+    if min(record.old, record.newer) < 0:
+        return end - start
+    newer_bytes = covered_bytes(record.parts, start, end)
+    return newer_bytes if record.target == record.old else end - start - newer_bytes

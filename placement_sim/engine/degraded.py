@@ -126,15 +126,15 @@ class Degraded:
         if self.found:
             self.found(key)
 
-    def write(self, key: Key, start: int, end: int) -> Target | None:
-        """Decide where a write of these bytes of a block goes; None: as if nothing were special, after all."""
+    def write(self, key: Key) -> Target | None:
+        """Decide where a write of a block goes; None: as if nothing were special, after all."""
         leg = self._objects[key[0]].legs[key[1]]
         entry = leg.parent.entries[key[2]]
         if entry < leg.parent.stale:
             if self.is_kept_elsewhere(key):
                 self.make_stale(key)
                 return Target(NOWHERE, SKIPPED)
-            return self._divert(key, leg, (entry or leg.pending[key[2]]) - 1, start, end)
+            return self._divert(key, leg, (entry or leg.pending[key[2]]) - 1)
         record = self.records[key]
         if record.target >= 0 and self._space.status[record.target] != ONLINE:
             if self.abort_copy(key):
@@ -143,51 +143,77 @@ class Degraded:
             if record.old < 0 and record.target < 0 and self.found:
                 self.found(key)  # its first write had failed, so that there was nothing to copy
             return Target(record.target, DONE) if record.target >= 0 else Target(NOWHERE, SKIPPED)
-        if self._has_come_to_nothing(key, leg, record):
+        if self.has_come_to_nothing(key):
             return None
-        return self._write_newer(key, leg, record, start, end)
+        return self._write_newer(key, record)
 
-    def _divert(self, key: Key, leg: Leg, owner: int, start: int, end: int) -> Target:
-        """Begin a degraded write: a second component, and a record that it is newer (A14)."""
+    def _divert(self, key: Key, leg: Leg, owner: int) -> Target:
+        """Begin a degraded write: a second component, and a record of what will be newer there (A14)."""
         disk, reason = self._pick(*key)
         if reason != DONE:
             return Target(owner, reason)
         leg.set_pending(key[2], disk)
         leg.parent.set_entry(key[2], leg.parent.degraded)
-        self.records[key] = BlockRecord(owner, disk, [(start, end)])
-        self.written_bytes += end - start
+        self.records[key] = BlockRecord(owner, disk)
         return Target(disk, DONE)
 
-    def _write_newer(self, key: Key, leg: Leg, record: BlockRecord, start: int, end: int) -> Target | None:
-        """Write to the newer copy, else to the old one, which then is the newer there."""
+    def _write_newer(self, key: Key, record: BlockRecord) -> Target | None:
+        """Write to the newer copy, else to the old one, which is the newer there when it is written."""
         status = self._space.status
         if record.newer >= 0 and status[record.newer] == ONLINE:
-            record.parts = add_part(record.parts, start, end)
-            if record.old >= 0:
-                self.written_bytes += end - start
-            if record.old < 0 and record.target < 0 and self._covers(key, record):
-                self._become(key, leg, record.newer)  # a bad sector written anew
-                return Target(record.newer, DONE)
             also = record.target if record.target != record.newer else NOWHERE
             return Target(record.newer, DONE, also)
         if record.target >= 0 and self.abort_copy(key):
             return None
         if record.old >= 0 and status[record.old] == ONLINE:
-            record.parts = cut_part(record.parts, start, end)
-            if not record.parts:
-                self._become(key, leg, record.old)
             return Target(record.old, DONE)
         if self.is_kept_elsewhere(key):
             self.make_stale(key)
             return Target(NOWHERE, SKIPPED)
         return Target(record.newer, UNAVAILABLE)
 
-    def _has_come_to_nothing(self, key: Key, leg: Leg, record: BlockRecord) -> bool:
-        """Take a record back whose first degraded write has failed: the old copy is as good as before."""
-        if record.newer < 0 or leg.pending[key[2]] or leg.written[record.newer].is_written(key[2]):
+    def served(
+        self, object_index: int, leg_index: int, disk: int, block: int, blocks: int, start: int, size_bytes: int
+    ) -> None:
+        """Note in the records that a disk has the newest bytes of a range: it has just served their write.
+
+        Not before: a write that fails must not hide what was acknowledged (A14). It comes after the component's
+        mark (A5); a copy that was given back meanwhile has none. The second of two copies is not told of: what the
+        first one has is newer there.
+        """
+        leg = self._objects[object_index].legs[leg_index]
+        for b in range(block, block + blocks):
+            if leg.parent.entries[b] == leg.parent.degraded and leg.written[disk].is_written(b):
+                key = (object_index, leg_index, b)
+                first, last = self.extent(key)
+                self._note(key, leg, disk, max(start, first), min(start + size_bytes, last))
+
+    def _note(self, key: Key, leg: Leg, disk: int, start: int, end: int) -> None:
+        record = self.records[key]
+        if disk == record.newer:
+            record.parts = add_part(record.parts, start, end)
+            if record.old >= 0:
+                self.written_bytes += end - start
+            if self._is_bad(record) and self._covers(key, record):
+                self._become(key, leg, record.newer)  # a bad sector written anew
+        elif disk == record.old:
+            record.parts = cut_part(record.parts, start, end)
+            self.has_come_to_nothing(key)
+
+    def has_come_to_nothing(self, key: Key) -> bool:
+        """Take a record back whose newer copy has nothing, and gets nothing: the old copy is the block.
+
+        The degraded write has failed, or the old copy has had all of it since and no write to the newer one can
+        be on its way; while one can, the record stays, and a repair ends it.
+        """
+        record = self.records.get(key)
+        if record is None or min(record.old, record.newer) < 0 or record.parts:
             return False
-        del self.records[key]
-        leg.parent.set_owner(key[2], record.old)
+        leg = self._objects[key[0]].legs[key[1]]
+        has_failed = not leg.pending[key[2]] and not leg.written[record.newer].is_written(key[2])
+        if not has_failed and self._space.status[record.newer] != OFFLINE:
+            return False
+        self._become(key, leg, record.old)
         return True
 
     def forget_unwritten(self, object_index: int, block: int) -> None:
@@ -214,8 +240,7 @@ class Degraded:
             if pending >= 0 and not leg.written[pending].is_written(block):
                 leg.pending[block] = 0
                 self._space.cancel(pending, block_bytes)
-            record = self.records.get(key)
-            if record is not None and not self._has_come_to_nothing(key, leg, record):
+            if key in self.records and not self.has_come_to_nothing(key):
                 self.abort_copy(key)
         kept = {key[2]: leg.parent.entries[key[2]] for key in self.records if key[:2] == owner}
         recover_leg(leg, disk_count, kept)
@@ -251,7 +276,7 @@ class Degraded:
         """Give where a degraded block's bytes are read: a disk or LOST, and a second disk for the rest."""
         leg = self._objects[key[0]].legs[key[1]]
         record = self.records[key]
-        if self._has_come_to_nothing(key, leg, record):
+        if self.has_come_to_nothing(key):
             entry = leg.parent.entries[key[2]]
             return self._reachable(entry - 1), NOWHERE
         covered = covered_bytes(record.parts, start, end)
@@ -301,7 +326,8 @@ class Degraded:
         if record.old < 0 and record.newer >= 0 and self._covers(key, record):  # a move
             self._become(key, leg, record.newer)
             return True
-        return False
+        self.forget_unwritten(key[0], key[2])  # it may have been all that was left of a first write that failed
+        return key not in self.records
 
     def finish_copy(self, key: Key) -> None:
         """Make the copy the block's only one."""

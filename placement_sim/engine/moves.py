@@ -46,7 +46,7 @@ class Mover:
         env = self._path.env
         for key, copy in copies:
             began_ns = env.now_ns
-            if (yield from copy_block(self._path, key, copy, MOVE)):
+            if (yield from copy_block(self._path, key, copy, MOVE)) is not None:
                 move.copied_bytes += copy.size_bytes
                 move.copied_blocks += 1
             if self._rebuild is not None:

@@ -71,14 +71,14 @@ class Placement:
         block_bytes = self.objects[object_index].spec.block_bytes
         end = offset_bytes + size_bytes
         blocks = range(offset_bytes // block_bytes, (end - 1) // block_bytes + 1)
-        owners = ((block, self.write_owner(object_index, leg_index, block, offset_bytes, end)) for block in blocks)
+        owners = ((block, self.write_owner(object_index, leg_index, block)) for block in blocks)
         return [
             (*owner, block, blocks, *_clip(block, blocks, block_bytes, offset_bytes, size_bytes))
             for block, blocks, owner in _runs(owners)
         ]
 
-    def write_owner(self, object_index: int, leg_index: int, block: int, start: int, end: int) -> WriteOwner:
-        """Say where a write of bytes `start` to `end`, as far as they lie in the block, goes."""
+    def write_owner(self, object_index: int, leg_index: int, block: int) -> WriteOwner:
+        """Say where a write of a block goes."""
         tree = self.objects[object_index]
         leg = tree.legs[leg_index]
         entry = leg.parent.entries[block]
@@ -98,10 +98,9 @@ class Placement:
         if owner >= 0 and self.space.status[owner] == ONLINE:
             return owner, DONE, False, NOWHERE
         key = (object_index, leg_index, block)
-        first, last = self.degraded.extent(key)
-        target = self.degraded.write(key, max(start, first), min(end, last))
+        target = self.degraded.write(key)
         if target is None:
-            return self.write_owner(object_index, leg_index, block, start, end)
+            return self.write_owner(object_index, leg_index, block)
         return target.disk, target.reason, False, target.also
 
     def choose(self, object_index: int, leg_index: int, block: int) -> tuple[int, int]:

@@ -86,6 +86,7 @@ class ReferenceDataPath(ReferenceCounters):
         self.queue_requests = self.hardware.queue_requests
         self.placement = Placement(cluster, policy, seed, self.space, self.hardware.queue_requests)
         self.objects: list[StorageObject] = self.placement.objects
+        self._records = self.placement.degraded.records
         self.counts = dict.fromkeys(COUNT_NAMES, 0)
         self.ledger = Ledger(len(cluster.disks))
         self._metadata_writes_before = 0
@@ -199,7 +200,7 @@ class ReferenceDataPath(ReferenceCounters):
                 start, size = self._copy_up(request, object_index, leg, block, blocks, start, size)
             self._send_part(request, object_index, leg, disk, block, blocks, start, size, True)
             if also >= 0:
-                self._send_part(request, object_index, leg, also, block, blocks, start, size, True)
+                self._send_part(request, object_index, leg, also, block, blocks, start, size, True, is_second=True)
 
     def _copy_up(
         self, request: Request, object_index: int, leg: int, block: int, blocks: int, start: int, size: int
@@ -221,7 +222,7 @@ class ReferenceDataPath(ReferenceCounters):
 
     def _send_part(
         self, request: Request, object_index: int, leg: int, disk: int, block: int, blocks: int,
-        start: int, size: int, is_write: bool,
+        start: int, size: int, is_write: bool, *, is_second: bool = False,
     ) -> None:  # fmt: skip
         index = request.operations
         request.operations += 1
@@ -229,18 +230,24 @@ class ReferenceDataPath(ReferenceCounters):
         if index > 0:
             self.counts["split_operations"] += 1
         unmaps_seen = 0 if object_index == RAW else self.objects[object_index].legs[leg].unmaps[0]
-        op = Operation(request, index, object_index, leg, disk, block, blocks, start, size, is_write, unmaps_seen)
+        op = Operation(
+            request, index, object_index, leg, disk, block, blocks, start, size, is_write, unmaps_seen, is_second
+        )
         self.hardware.send(op, self.env.now_ns)
 
     # -- what happens to an operation ------------------------------------------------------
 
     def _wrote(self, op: Operation, now_ns: int) -> None:
-        """Mark the component's map (A5)."""
+        """Mark the component's map (A5), then the record of a degraded block (A14)."""
         op.request.source.tally.bytes[WRITE][op.disk] += op.size_bytes
         if op.object_index != RAW:
             leg = self.objects[op.object_index].legs[op.leg]
             if op.blocks > 1 or leg.pending[op.block]:
                 self.placement.component_wrote(op.object_index, op.leg, op.disk, op.block, op.blocks, op.unmaps_seen)
+            if self._records and not op.is_second:
+                self.placement.degraded.served(
+                    op.object_index, op.leg, op.disk, op.block, op.blocks, op.start_bytes, op.size_bytes
+                )
 
     def _was_read(self, op: Operation, now_ns: int) -> None:
         """Count a read; it leaves its blocks in the host's memory, if they are a base disk's."""
@@ -294,6 +301,8 @@ class ReferenceDataPath(ReferenceCounters):
         self.queue_requests[disk] -= 1
         tally, kind = source.tally, row[1]
         tally.bytes[kind][disk] += row[3]
+        if self._records and kind == WRITE:
+            self.placement.degraded.served(source.object_index, 0, disk, row[4], 1, row[2], row[3])
         latency_ns = now_ns - plain.entered_ns
         tally.latencies_ns[kind].append(latency_ns)
         if self.records is not None:

@@ -127,7 +127,9 @@ class Repair:
                 continue
             resync = self._begin()
             began_ns = env.now_ns
-            if (yield from copy_block(self._path, key, copy, REPAIR)):
+            made = yield from copy_block(self._path, key, copy, REPAIR)
+            if made is not None:
+                copy = made
                 self.log.copied_bytes += copy.size_bytes
                 self.log.copied_blocks += 1
                 resync.copied_bytes += copy.size_bytes

@@ -25,7 +25,7 @@ class Operation(Passing):
     """A run of neighbouring blocks that one component reads or writes."""
 
     __slots__ = (
-        "block", "blocks", "disk", "index", "is_write", "leg", "object_index", "outages", "request",
+        "block", "blocks", "disk", "index", "is_second", "is_write", "leg", "object_index", "outages", "request",
         "size_bytes", "start_bytes", "unmaps_seen",
     )  # fmt: skip
 
@@ -33,7 +33,7 @@ class Operation(Passing):
 
     def __init__(
         self, request: Any, index: int, object_index: int, leg: int, disk: int, block: int, blocks: int,
-        start_bytes: int, size_bytes: int, is_write: bool, unmaps_seen: int,
+        start_bytes: int, size_bytes: int, is_write: bool, unmaps_seen: int, is_second: bool = False,
     ) -> None:  # fmt: skip
         self.request = request
         self.index = index  # within the request
@@ -46,6 +46,7 @@ class Operation(Passing):
         self.size_bytes = size_bytes
         self.is_write = is_write
         self.unmaps_seen = unmaps_seen  # by its leg, when it was sent
+        self.is_second = is_second  # of two copies: that to a copy in the making
 
 
 Thing = TypeVar("Thing", bound=Passing)

@@ -10,6 +10,7 @@ from placement_sim.engine.compiled.layout import (
     ISSUE,
     LINK_SERVED,
     NONE,
+    NOTE_SERVED,
     NOWHERE,
     TO_ANSWER,
     TO_DISK,
@@ -115,8 +116,10 @@ def disk_served(s: State, op_index: int, now_ns: int) -> bool:
     stream = s.streams[s.requests[op.request].stream]
     s.moved_bytes[(2 * stream.tally + op.is_write) * len(s.disks) + op.disk] += op.size_bytes
     if op.is_write:
-        if op.object >= 0:
-            component_wrote(s, op_index)
+        if op.object >= 0 and component_wrote(s, op_index):
+            g = s.g[0]
+            g.work, g.work_operation = NOTE_SERVED, op_index  # before the next event, should it be free by then
+            g.wake = 1
     else:
         if stream.host >= 0:
             for block in range(op.block, op.block + op.blocks):

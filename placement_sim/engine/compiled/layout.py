@@ -19,7 +19,7 @@ ENDED, RAW_DONE, FIRST_NO_SPACE = range(3)
 # Events: what an item of the heap stands for.
 THOUGHT, DISK_SERVED, LINK_SERVED, HOPPED = range(4)
 # What is being worked off.
-IDLE, START, ISSUE_REQUEST, RETRY, RAW_OPERATION, LOSE_DISK, SET_CHANNELS = range(7)
+IDLE, START, ISSUE_REQUEST, RETRY, RAW_OPERATION, LOSE_DISK, SET_CHANNELS, NOTE_SERVED = range(8)
 # Where an operation goes after a hop, and which link serves it.
 TO_DISK, TO_ANSWER, ON_ITS_WAY = range(3)
 
@@ -39,6 +39,7 @@ FIRST_LEG, FIRST_BLOCK, FIRST_PLACE, ONE_BLOCK, FEW = (
     1,
     4,
 )  # named, because Numba compiles anew for a literal number
+FIRST, SECOND = 0, 1  # of the copies that a write goes to
 
 
 def record(*names: str, **others: type) -> np.dtype[Any]:
@@ -50,6 +51,7 @@ def record(*names: str, **others: type) -> np.dtype[Any]:
 GLOBALS = record(
     "now_ns", "sequence", "heap_size", "arrival_count", "free_operation", "free_request", "operations_free",
     "requests_free", "budget", "wake", "room", "closed_loops", "work", "work_request", "work_stream", "work_disk",
+    "work_operation",
     "work_left", "leg", "part_open", "part_is_write", "part_object", "part_leg", "part_start", "part_size", "first",
     "last", "cursor", "decided", "decision_object", "decision_leg", "decision_disk", "decision_reason",
     "decision_is_fresh", "decision_also", "asked_object", "asked_leg", "asked_block",
@@ -71,7 +73,7 @@ REQUEST = record(
 )
 OPERATION = record(
     "request", "index", "object", "leg", "disk", "block", "blocks", "start_bytes", "size_bytes", "is_write",
-    "outages", "unmaps_seen", "entered_ns", "next", "event", "stage", "serving",
+    "outages", "unmaps_seen", "is_second", "entered_ns", "next", "event", "stage", "serving",
 )  # fmt: skip
 DISK = record(
     "law", "channels", "serving", "waiting", "first", "last", "area_ns", "busy_ns", "finished", "sojourn_sum_ns",

@@ -14,6 +14,7 @@ from placement_sim.engine.compiled.heap import drop_first_event
 from placement_sim.engine.compiled.layout import (
     BUDGET,
     CHUNK,
+    DECIDE,
     DISK_SERVED,
     FEW,
     FOREVER_NS,
@@ -24,6 +25,7 @@ from placement_sim.engine.compiled.layout import (
     KIND_MASK,
     LIMIT,
     LINK_SERVED,
+    NOTE_SERVED,
     ON_ITS_WAY,
     SEQUENCE_MASK,
     SIGNAL,
@@ -56,6 +58,8 @@ def settle(s: State) -> int:
     """Work off what is begun and what a lost disk held; find out for how many events there is room."""
     g = s.g[0]
     while True:
+        if g.work == NOTE_SERVED:
+            return DECIDE
         if g.work != IDLE:
             code = continue_work(s)
             if code != GO_ON:

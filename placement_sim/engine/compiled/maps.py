@@ -180,14 +180,20 @@ def is_in_flight(s: State, leg: int, disk: int, block: int, unmaps_seen: int) ->
     return s.pending[place] == disk + 1 and s.unmapped[place] <= unmaps_seen
 
 
-def component_wrote(s: State, op_index: int) -> None:
-    """Mark the component's map (A5); a block unmapped meanwhile stays unwritten."""
+def component_wrote(s: State, op_index: int) -> bool:
+    """Mark the component's map (A5); a block unmapped meanwhile stays unwritten.
+
+    True: a block has a record, which Python changes now (A14).
+    """
     op = s.operations[op_index]
+    has_record = False
     for block in range(op.block, op.block + op.blocks):
+        has_record |= owner_entry(s, s.legs[op.leg].first_block + block) == stale_entry(s) + 1
         if is_in_flight(s, op.leg, op.disk, block, op.unmaps_seen) and not is_written(
             s, op.leg, op.object, op.disk, block
         ):
             mark_written(s, op.leg, op.object, op.disk, block)
+    return has_record and not op.is_second
 
 
 def parent_learns(s: State, op_index: int) -> None:

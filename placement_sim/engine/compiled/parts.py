@@ -10,6 +10,7 @@ from placement_sim.engine.compiled.heap import (
 )
 from placement_sim.engine.compiled.layout import (
     DECIDE,
+    FIRST,
     FIRST_PLACE,
     FOR_A_COPY,
     FOR_A_READ,
@@ -17,6 +18,7 @@ from placement_sim.engine.compiled.layout import (
     GROW,
     NONE,
     ONE_BLOCK,
+    SECOND,
     State,
 )
 from placement_sim.engine.compiled.maps import (
@@ -115,9 +117,9 @@ def emit(s: State) -> None:
         else:
             if reason < 0:
                 start_bytes, end_bytes = copy_up(s, obj, leg, block, end - place, start_bytes, end_bytes)
-            emit_one(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes, WRITE)
+            emit_one(s, obj, leg, disk, block, end - place, start_bytes, end_bytes - start_bytes, WRITE, FIRST)
             if also >= 0:
-                emit_one(s, obj, leg, also, block, end - place, start_bytes, end_bytes - start_bytes, WRITE)
+                emit_one(s, obj, leg, also, block, end - place, start_bytes, end_bytes - start_bytes, WRITE, SECOND)
         place = end
 
 
@@ -133,7 +135,7 @@ def emit_read(s: State, obj: int, leg: int, disk: int, block: int, blocks: int, 
     """Send a read, or count it where no disk is needed."""
     g = s.g[0]
     if disk >= 0:
-        emit_one(s, obj, leg, disk, block, blocks, start, size, READ)
+        emit_one(s, obj, leg, disk, block, blocks, start, size, READ, FIRST)
     elif disk == ZEROS:
         g.zero_read_blocks += blocks
     elif disk == CACHED:
@@ -167,7 +169,16 @@ def read_piece(s: State, obj: int, start_bytes: int, size_bytes: int) -> None:
 
 
 def emit_one(
-    s: State, obj: int, leg: int, disk: int, block: int, blocks: int, start: int, size: int, is_write: int
+    s: State,
+    obj: int,
+    leg: int,
+    disk: int,
+    block: int,
+    blocks: int,
+    start: int,
+    size: int,
+    is_write: int,
+    is_second: int,
 ) -> None:
     """Send one operation of the request that is being worked on."""
     g = s.g[0]
@@ -181,5 +192,6 @@ def emit_one(
         g.split_operations += 1
     op.object, op.leg, op.disk, op.block, op.blocks = obj, leg, disk, block, blocks
     op.start_bytes, op.size_bytes, op.is_write = start, size, is_write
+    op.is_second = is_second
     op.unmaps_seen = s.unmaps[leg] if obj >= 0 else 0
     send(s, op_index, g.now_ns)

@@ -153,6 +153,9 @@ class CompiledDataPath(Counters):
         g = self._g
         object_index, block = int(g["asked_object"]), int(g["asked_block"])
         self.env.set_now(int(g["now_ns"]))
+        if g["work"] == layout.NOTE_SERVED:
+            self._note_served()
+            return
         request = self._state.requests[g["work_request"]]
         if block == NONE:
             cleared = self.placement.unmap(object_index, int(request.start_bytes), int(request.size_bytes))
@@ -163,7 +166,7 @@ class CompiledDataPath(Counters):
         start, end = int(g["part_start"]), int(g["part_start"] + g["part_size"])
         if g["part_is_write"]:
             leg_index = int(g["asked_leg"] - first_leg[object_index])
-            owner = self._ask_policy(object_index, leg_index, block, start, end)
+            owner = self._ask_policy(object_index, leg_index, block)
             g["decision_disk"], g["decision_reason"], g["decision_is_fresh"], g["decision_also"] = owner
             g["decision_object"], g["decision_leg"] = object_index, g["asked_leg"]
         else:
@@ -174,12 +177,20 @@ class CompiledDataPath(Counters):
             g["decision_reason"], g["decision_is_fresh"] = 0, 0
         g["decided"] = 1
 
-    def _ask_policy(self, object_index: int, leg_index: int, block: int, start: int, end: int) -> WriteOwner:
+    def _note_served(self) -> None:
+        """Let the records know of a write that a disk has served, as `ReferenceDataPath` does."""
+        op = self._state.operations[self._g["work_operation"]]
+        leg_index = int(op.leg - self._state.objects[op.object].first_leg)
+        where = (int(op.disk), int(op.block), int(op.blocks), int(op.start_bytes), int(op.size_bytes))
+        self.placement.degraded.served(int(op.object), leg_index, *where)
+        self._g["work"] = layout.IDLE
+
+    def _ask_policy(self, object_index: int, leg_index: int, block: int) -> WriteOwner:
         """Ask for an owner; an error of the policy names the request."""
         g = self._g
         is_bad, answer = g["decision_disk"] == BAD_CHOICE, int(g["decision_reason"])
         try:
-            owner = self.placement.write_owner(object_index, leg_index, block, start, end)
+            owner = self.placement.write_owner(object_index, leg_index, block)
             if is_bad:
                 raise PolicyError(
                     f"policy {self._policy.name} failed or answered {answer} for block {block} when compiled, "

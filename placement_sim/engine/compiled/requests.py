@@ -21,6 +21,7 @@ from placement_sim.engine.compiled.layout import (
     CHUNK,
     DECIDE,
     FEW,
+    FIRST,
     FIRST_BLOCK,
     FIRST_LEG,
     GO_ON,
@@ -119,6 +120,7 @@ def issue(s: State, index: int) -> None:
             op.disk, op.block, op.blocks = entry - 1, block, 1
             op.start_bytes, op.size_bytes = request.start_bytes, request.size_bytes
             op.is_write = request.kind == WRITE
+            op.is_second = FIRST
             op.unmaps_seen = 0  # it finds its block owned, and changes no map
             op.outages = s.disks[entry - 1].outages
             s.queue_requests[entry - 1] += 1
@@ -152,7 +154,7 @@ def issue_unowned(s: State, index: int, block: int) -> bool:
         if disk == BAD_CHOICE or disk == ASK:
             return False
         if reason == DONE:
-            emit_one(s, obj, leg, disk, block, ONE_BLOCK, request.start_bytes, request.size_bytes, WRITE)
+            emit_one(s, obj, leg, disk, block, ONE_BLOCK, request.start_bytes, request.size_bytes, WRITE, FIRST)
         else:
             fail(s, index, reason, disk)
     part_done(s, index)
@@ -252,7 +254,7 @@ def send_raw(s: State) -> int:
     if fails_at_once(s, disk, g.part_is_write):
         fail(s, index, UNAVAILABLE, disk)
     else:
-        emit_one(s, NONE, FIRST_LEG, disk, FIRST_BLOCK, ONE_BLOCK, g.part_start, g.part_size, g.part_is_write)
+        emit_one(s, NONE, FIRST_LEG, disk, FIRST_BLOCK, ONE_BLOCK, g.part_start, g.part_size, g.part_is_write, FIRST)
     g.work = IDLE
     part_done(s, index)
     return GO_ON
