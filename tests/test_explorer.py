@@ -178,6 +178,20 @@ def test_time_moves_and_jumps_to_the_first_difference() -> None:
     assert shown(app)["first_difference_s"] is None and app.jump_button.disabled
 
 
+def test_a_disk_chosen_in_the_map_stays_chosen() -> None:
+    app = ready(SHORT)
+    assert shown(app)["disk"] is None
+    picture, name = app.image.value, app.pair.disks[1] if app.pair else ""
+    app.disk.value = name
+    assert app.image.value != picture
+    app.change("A", "seed", "9")
+    assert shown(app)["disk"] == name == app.disk.value
+    app.disk.value = None
+    app.change("A", "seed", "1")
+    shown(app)
+    assert app.image.value == picture
+
+
 def test_the_state_is_saved_and_its_code_runs(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(SHORT.to_toml())
     app = ready(Scenario.from_toml(tmp_path / "s.toml"))

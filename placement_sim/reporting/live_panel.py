@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from placement_sim.reporting.block_map import away_text, block_dots, block_pixels, owner_colours, scale_text
+from placement_sim.reporting.block_map import below_text, block_dots, block_pixels, owner_legend, place_of
 from placement_sim.reporting.figures import COLOURS, DASHES, MOST_LINES, STYLE
 
 MOST_MACHINES = 120  # rows of states; of a larger fleet every so many
@@ -116,18 +116,18 @@ class LivePanel:
         import matplotlib.figure
         import matplotlib.image  # noqa: F401
 
-    def png(self, left: Side, right: Side, *, time_s: float, title: str) -> bytes:
-        """Draw both sides at a time; `title` names the object whose map is shown."""
+    def png(self, left: Side, right: Side, *, time_s: float, title: str, disk: str | None = None) -> bytes:
+        """Draw both sides at a time; `title` names the object whose map is shown, `disk` the one to be seen in it."""
         from io import BytesIO
 
         from matplotlib import rc_context
         from PIL import Image
 
         scale = _Scale.of(left, right)
-        key = tuple((tuple(_disks(side)), len(side.states)) for side in (left, right))
+        key = (disk, *((tuple(_disks(side)), len(side.states)) for side in (left, right)))
         with rc_context(STYLE):
             if key != self._key:
-                self._build(left, right)
+                self._build(left, right, disk)
                 self._key, self._scale, self._backgrounds = key, None, {}
             if scale != self._scale:
                 self._rescale(scale)
@@ -135,7 +135,7 @@ class LivePanel:
             for i, (half, side) in enumerate(zip(self._halves, (left, right), strict=True)):
                 if self._drawn[i] is None or self._drawn[i].timeline is not side.timeline:
                     _fill_half(half, side, scale)
-                _move(half, side, time_s, title)
+                _move(half, side, time_s, title, disk)
                 self._drawn[i] = side
             canvas = self._figure.canvas
             canvas.restore_region(self._backgrounds[scale])
@@ -146,7 +146,7 @@ class LivePanel:
         Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(out, "png", compress_level=1)
         return out.getvalue()
 
-    def _build(self, left: Side, right: Side) -> None:
+    def _build(self, left: Side, right: Side, disk: str | None) -> None:
         """Make the axes and the artists."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -168,7 +168,7 @@ class LivePanel:
                 half.axes[name] = self._figure.add_subplot(grid[row, column])
             self._halves.append(half)
             _dress(half, side, is_left=column == 0)
-        self._legends(left, right, fleet)
+        self._legends(left, right, fleet, disk)
         for half in self._halves:
             for artist in half.moving():
                 artist.set_animated(True)  # left out of the drawing that stays
@@ -190,15 +190,13 @@ class LivePanel:
                 self._backgrounds.pop(next(iter(self._backgrounds)))
             self._backgrounds[scale] = self._figure.canvas.copy_from_bbox(self._figure.bbox)
 
-    def _legends(self, left: Side, right: Side, fleet: bool) -> None:
+    def _legends(self, left: Side, right: Side, fleet: bool, disk: str | None) -> None:
         """Put what both halves share to the right of the right one."""
         from matplotlib.patches import Patch
 
         axes = self._halves[1].axes
         disks = max((_disks(left), _disks(right)), key=len)
-        shown = list(zip(["no disk yet", *disks], owner_colours(len(disks)), strict=True))
-        if len(shown) > 9:
-            shown = [shown[0], shown[1], shown[len(shown) // 2], shown[-1]]
+        shown = owner_legend(disks, "no disk yet", disk)
         look: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.04), "fontsize": 8, "handlelength": 1.2}
         patches = [Patch(facecolor=colour, edgecolor="#888888", label=_short(name)) for name, colour in shown]
         axes["map"].legend(handles=patches, **look)
@@ -310,12 +308,12 @@ def _thinned(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.add.reduceat(values, starts) / np.diff(np.append(starts, len(values)))[:, None]
 
 
-def _move(half: _Half, side: Side, time_s: float, title: str) -> None:
+def _move(half: _Half, side: Side, time_s: float, title: str, disk: str | None) -> None:
     """Put the cursor and the block map at a time."""
     for cursor in half.cursors:
         cursor.set_xdata([time_s, time_s])
+    disks = _disks(side)
     dots, run = block_dots(side.entries)
-    half.images["map"].set_data(block_pixels(dots, len(_disks(side))))
+    half.images["map"].set_data(block_pixels(dots, len(disks), place_of(disk, disks)))
     half.images["map"].set_extent((0, 1, 1, 0))
-    scale = f"{title} at {time_s:.4g} s: {scale_text(len(side.entries), run)}"
-    half.words["map"].set_text("\n".join(filter(None, [scale, away_text(side.entries)])))
+    half.words["map"].set_text(f"{title} at {time_s:.4g} s: {below_text(side.entries, disks, disk, run)}")

@@ -106,6 +106,11 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             description="map of", options=[], layout={"width": "250px"}, style={"description_width": "52px"}
         )
         self.object.observe(self._chosen, "value")
+        self.disk = widgets.Dropdown(
+            description="show", options=[("all disks", None)], layout={"width": "210px"},
+            style={"description_width": "40px"}, tooltip="the map shows this disk dark, all others grey",
+        )  # fmt: skip
+        self.disk.observe(self._chosen, "value")
         self.parted = widgets.HTML()
         self.left_out = widgets.HTML()  # which maps cannot be chosen
         self.table = widgets.HTML()
@@ -119,7 +124,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         })  # fmt: skip
         bar = widgets.HBox([self.status, self.progress, self.cancel_button], layout={"max_width": "954px"})
         when = widgets.HBox(
-            [self.scrubber, self.clock, self.jump_button, self.object], layout={"flex_flow": "row wrap"}
+            [self.scrubber, self.clock, self.jump_button, self.object, self.disk], layout={"flex_flow": "row wrap"}
         )
         right = widgets.VBox([bar, self.image, when, self.parted, self.left_out, self.table], layout={
             "flex": "1 1 auto", "min_width": "0", "margin": "0 0 0 16px",
@@ -204,11 +209,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             self._time_s = float(pair.times_s[last // 2])
         self.scrubber.max = max(last, 1)
         self.scrubber.value = self._moment()
-        labels = pair.objects
-        if [label for label, _ in labels] != [label for label, _ in self.object.options]:
-            kept = self.object.value
-            self.object.options = labels
-            self.object.value = kept if kept in dict(labels).values() else labels[0][1] if labels else None
+        _offer(self.object, pair.objects)
+        _offer(self.disk, [("all disks", None), *((name, name) for name in pair.disks)])
         self._is_quiet = False
         self.table.value = pair.table()
         found = pair.difference
@@ -295,11 +297,11 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         if self.pair is None or self._time_s is None:
             return
         time_s = float(self.pair.times_s[self._moment()])
-        key = (*(scenario.to_toml() for scenario in self.pair.scenarios), time_s, self.object.value)
+        key = (*(scenario.to_toml() for scenario in self.pair.scenarios), time_s, self.object.value, self.disk.value)
         if key not in self._pictures:
             left, right = self.pair.sides(time_s, self.object.value)
             name = self.object.label or "no object"
-            self._pictures[key] = self._panel.png(left, right, time_s=time_s, title=name)
+            self._pictures[key] = self._panel.png(left, right, time_s=time_s, title=name, disk=self.disk.value)
             while len(self._pictures) > MOST_PICTURES:
                 self._pictures.popitem(last=False)
         self._pictures.move_to_end(key)
@@ -323,6 +325,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             state |= {
                 "time_s": time_s,
                 "object": self.object.label,
+                "disk": self.disk.value,
                 "left_out": [text for text in (self.both.left_out, self.pair.left_out) if text],
                 "first_difference_s": None if found is None else found.time_s,
             }
@@ -338,6 +341,14 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
     def _write_out(self) -> None:
         self.out.value = f'<pre class="ps-readout" hidden>{escape(self.readout)}</pre>'
         self.saving.show()
+
+
+def _offer(choice: widgets.Dropdown, options: list[tuple[str, Any]]) -> None:
+    """Give a list other options, if they are others; what was chosen stays where it can."""
+    if options != list(choice.options):
+        kept = choice.value
+        choice.options = options
+        choice.value = kept if kept in dict(options).values() else options[0][1] if options else None
 
 
 def explore(scenario: Scenario | str | Path, b: Mapping[str, str] | None = None) -> Explorer:

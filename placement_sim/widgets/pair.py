@@ -172,6 +172,11 @@ class Pair:
         legs = {name: 1 + max(leg for other, leg in keys if other == name) for name, _ in keys}
         return [(name if legs[name] == 1 else f"{name}, leg {leg}", (name, leg)) for name, leg in keys]
 
+    @property
+    def disks(self) -> list[str]:
+        """Names of the disks of either run."""
+        return list(dict.fromkeys(name for run in self.runs for name in run.disks))
+
     @cached_property
     def _kept_by_both(self) -> list[tuple[str, int]]:
         return [key for key in self.runs[0].maps if key in self.runs[1].maps]
