@@ -32,13 +32,9 @@ NONE = -1
 NOWHERE = 0  # the head of a disk that has none
 FOR_A_READ, FOR_A_COPY = 0, 1  # why a block's owner is asked for
 FOREVER_NS = (1 << 63) - 1
-FIRST_LEG, FIRST_BLOCK, FIRST_PLACE, ONE_BLOCK, FEW = (
-    0,
-    0,
-    0,
-    1,
-    4,
-)  # named, because Numba compiles anew for a literal number
+# Numbers with a name, because Numba compiles anew for a literal one.
+FIRST_LEG, FIRST_BLOCK, FIRST_PLACE = 0, 0, 0
+ONE_BLOCK, FEW = 1, 4
 FIRST, SECOND = 0, 1  # of the copies that a write goes to
 
 
