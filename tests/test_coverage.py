@@ -26,6 +26,7 @@ LAW_90 = 0.862  # coverage of 90 % intervals of that mean from 10 replications, 
 T_TEN = {0.9: 1.833113, 0.95: 2.262157}  # quantiles of Student's t with 9 degrees of freedom, from its table
 MM1 = """
 name = "first 25 customers"
+window = "1000 s"
 disks = [{ name = "d", capacity = "1 GiB", service = { kind = "exponential", mean = "900 ms" } }]
 objects = [{ name = "o", size = "1 MiB", block_size = "1 MiB" }]
 [[workloads]]

@@ -111,4 +111,5 @@ COLUMNS: dict[str, Column] = {
 
 def make_frame(values: Mapping[str, Any]) -> pd.DataFrame:
     """Make a frame whose columns, with their dtypes, are listed in COLUMNS."""
-    return pd.DataFrame({name: pd.Series(data, dtype=COLUMNS[name].dtype) for name, data in values.items()})
+    # Of Series pandas would align the indexes, which takes longer than a small run.
+    return pd.DataFrame({name: pd.array(data, dtype=COLUMNS[name].dtype) for name, data in values.items()}, copy=False)

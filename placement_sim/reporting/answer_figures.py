@@ -63,7 +63,7 @@ def _partial(answer: pd.DataFrame) -> str:
 
 
 def effects_figure(ax: Axes, effects: pd.DataFrame, metric: str) -> None:
-    """Draw each effect with its interval; filled where it is told apart from none after Holm.
+    """Draw each effect with its interval; filled where it is told apart from 0 after Holm.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def effects_figure(ax: Axes, effects: pd.DataFrame, metric: str) -> None:
     ax.set_yticks(range(len(rows)), [f"{term}: {level}" for term, level in named])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(False, axis="y")
-    ax.set_xlabel(f"effect on {described.axis}\nfilled: told apart from none{_partial(effects)}")
+    ax.set_xlabel(f"effect on {described.axis}\nfilled: told apart from 0{_partial(effects)}")
 
 
 def interval_progress(ax: Axes, frame: pd.DataFrame, metric: str, heading: str) -> None:
