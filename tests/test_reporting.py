@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
-from placement_sim.reporting import METRICS, comparison_text, figures, html_report
+from placement_sim.reporting import METRICS, comparison_text, figures, fleet_figures, html_report, run_figures
 from placement_sim.reporting.comparison_page import all_tables
 from placement_sim.reporting.embedded import manifest_of
+from placement_sim.reporting.live_panel import STATE_COLOURS
 from placement_sim.reporting.metrics import metric_of
 from placement_sim.reporting.tables import difference_rows, policy_rows, verdict
 
@@ -242,3 +244,30 @@ def test_many_disks_are_a_band_with_the_median_and_the_extremes() -> None:
     assert [line.get_ydata()[-1] for line in ax.lines[:3]] == pytest.approx([10.8, 0.9, 100 * 9 * 6.5 / 1000])
     assert ax.get_legend_handles_labels()[1] == ["all 12 disks", "fullest at the end", "emptiest at the end", "median"]
     assert [text.get_text() for text in ax.texts] == ["d11", "d0"]
+
+
+def _lightness(colour: Any) -> float:
+    return float(np.dot(to_rgb(colour), [0.299, 0.587, 0.114]))
+
+
+def _drawn_as(figure: Any) -> list[tuple[Any, ...]]:
+    lines = [line for line in figure.axes[0].lines if not str(line.get_label()).startswith("_")]
+    return [(line.get_linestyle(), line._unscaled_dash_pattern, line.get_marker()) for line in lines]
+
+
+@pytest.mark.parametrize("count", [5, 14])
+def test_lines_are_told_apart_without_colour(count: int) -> None:
+    names = [f"policy {i}" for i in range(count)]
+    bins = [{"policy": name, "latency_s": s, "finished_requests": 5} for name in names for s in (0.001, 0.002, 0.1)]
+    fleets = {name: pd.DataFrame({"time_s": [0.0, 60.0, 120.0], "unavailable_vms": [0, 1, 0]}) for name in names}
+    for figure in (
+        figures.draw(run_figures.latency_distribution, pd.DataFrame(bins)),
+        figures.draw(fleet_figures.availability, fleets, machines=2),
+    ):
+        looks = _drawn_as(figure)
+        assert len(looks) == len(set(map(repr, looks))) == count
+
+
+def test_states_of_machines_differ_in_lightness() -> None:
+    shades = sorted(255 * _lightness(colour) for colour in STATE_COLOURS.values())
+    assert np.diff(shades).min() > 25

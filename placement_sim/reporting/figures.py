@@ -17,6 +17,7 @@ from placement_sim.reporting.metrics import metric_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -86,6 +87,19 @@ def _line(ax: Axes, times_s: Any, fill: Any, label: str, i: int) -> None:
     )
 
 
+def marks(i: int, lines: int) -> dict[str, Any]:
+    """Give the i-th of some lines marks where there are more than kinds of dashes: grey print has no colours.
+
+    Examples
+    --------
+    >>> marks(1, 5), marks(1, 6)["marker"]
+    ({}, 's')
+    """
+    if lines <= len(DASHES):
+        return {}
+    return {"marker": MARKS[i % len(MARKS)], "markevery": (0.02 * (i % len(MARKS)), 0.16), "markersize": 5}
+
+
 def finite_arms(arms: Any) -> Any:
     """Give arms that can be drawn: none where an interval is missing or infinite."""
     return np.nan_to_num(np.clip(arms, 0, None), nan=0.0, posinf=0.0)
@@ -128,10 +142,17 @@ def paired_differences(ax: Axes, differences: pd.DataFrame, metric: str = "laten
     ax.set_xlabel(f"{described.label}, difference to {baseline} ({described.unit}{side})")
 
 
-def latency_intervals(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw mean and 99th percentile of latency with their intervals, a row a policy."""
+def plain_log(*axes: Axis) -> None:
+    """Write the ticks of logarithmic axes as plain numbers, and of a short one those between powers of ten, too."""
     from matplotlib.ticker import LogFormatter
 
+    for axis in axes:
+        for set_format in (axis.set_major_formatter, axis.set_minor_formatter):
+            set_format(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
+
+
+def latency_intervals(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw mean and 99th percentile of latency with their intervals, a row a policy."""
     policies = [str(name) for name in table["policy"].drop_duplicates()]
     at = {name: i for i, name in enumerate(policies)}
     for i, (name, label) in enumerate([("latency_s_mean", "mean"), ("latency_s_p99", "99th percentile")]):
@@ -140,8 +161,7 @@ def latency_intervals(ax: Axes, table: pd.DataFrame) -> None:
         _whiskers(ax, rows, places, name, i, label)
     policy_axis(ax, policies)
     ax.set_xscale("log")
-    for axis_format in (ax.xaxis.set_major_formatter, ax.xaxis.set_minor_formatter):
-        axis_format(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
+    plain_log(ax.xaxis)
     ax.set_xlabel("latency (ms, logarithmic)")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from placement_sim.reporting.figures import COLOURS, DASHES, MARKS
+from placement_sim.reporting.figures import COLOURS, DASHES, MARKS, marks, plain_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,6 +117,7 @@ def availability(ax: Axes, fleets: dict[str, pd.DataFrame], machines: int | None
             color=_colour(i),
             linestyle=DASHES[i % len(DASHES)],
             linewidth=1.4,
+            **marks(i, len(fleets)),
         )
     ax.set_xscale("symlog", linthresh=1)
     ax.xaxis.set_major_formatter("{x:g}")
@@ -175,10 +176,12 @@ def downtime_against_makespan(ax: Axes, table: pd.DataFrame) -> None:
             yerr=arms[1],
             fmt=MARKS[i % len(MARKS)],
             color=_colour(i),
+            markerfacecolor=_colour(i) if i < len(MARKS) else "white",
             capsize=3,
             label=str(name),
         )
     ax.set(xscale="log", yscale="log", xlabel="makespan of the rollout (min)", ylabel="downtime of a machine, mean (s)")
+    plain_log(ax.xaxis, ax.yaxis)
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 

@@ -20,14 +20,14 @@ MOST_MACHINES = 120  # rows of states; of a larger fleet every so many
 COLUMNS = 240  # of a heat map
 WIDTH_IN, DPI = 10.6, 90
 MOST_BACKGROUNDS = 8  # 2 MB each
-# States of a machine: light is up, dark is down.
+# States of a machine: light is up, dark is down; each differs in lightness from all others.
 STATE_COLOURS = {
-    "running": "#9ecbe8",
+    "running": "#d6eaf6",
     "application_stopped": "#E69F00",
-    "powered_off": "#444444",
+    "powered_off": "#383838",
     "detached": "#D55E00",
     "booting": "#0072B2",
-    "running_new": "#009E73",
+    "running_new": "#8fd6bd",
     "failed": "#000000",
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from placement_sim.reporting.figures import COLOURS, DASHES
+from placement_sim.reporting.figures import COLOURS, DASHES, marks
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,7 +46,8 @@ def latency_distribution(ax: Axes, latencies: pd.DataFrame) -> None:
     """
     by = "policy" if "policy" in latencies else "kind"
     least = 100.0
-    for i, (name, rows) in enumerate(latencies.groupby(by, sort=False)):
+    groups = latencies.groupby(by, sort=False)
+    for i, (name, rows) in enumerate(groups):
         counts = rows.groupby("latency_s")["finished_requests"].sum()
         counts = counts[counts.index > 0]  # zero-filled reads take no time; a logarithmic axis has no zero
         if counts.empty:
@@ -64,6 +65,7 @@ def latency_distribution(ax: Axes, latencies: pd.DataFrame) -> None:
             label=str(name),
             color=COLOURS[i % len(COLOURS)],
             linestyle=DASHES[(i + i // len(COLOURS)) % len(DASHES)],
+            **marks(i, groups.ngroups),
         )
     _log_axes(ax, least)
     if ax.lines:
