@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,3 +137,27 @@ def test_an_upgrade_in_jupyterlab(tmp_path: Path) -> None:
         jumped = readout(tab, f"s.time_s >= {other['first_difference_s']} && s.time_s !== {other['time_s']}")
         assert jumped["time_s"] - other["first_difference_s"] <= 30
         tab.screenshot(path=str(tmp_path / "upgrade.png"))
+
+
+def test_cancel_is_heard_in_a_run_of_millions_of_blocks(tmp_path: Path) -> None:
+    text = """
+    horizon = "900000 s"
+    window = "9000 s"
+    objects = [{ name = "vm", size = "4 TiB", block_size = "1 MiB" }]
+    disks = [{ name = "d", count = 12, capacity = "1 TiB", service = { kind = "exponential", mean = "6 ms" } }]
+    [[workloads]]
+    name = "w"
+    object = "vm"
+    synthetic = { read_share = 0.3, size = "4 KiB", arrivals = { law = "poisson", rate = 400 } }
+    """
+    (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
+    with page(1700, 1500) as tab, in_voila(tab, tmp_path):
+        readout(tab, "s.busy")
+        # Machine code is loaded, or the run goes on: each tells how far it is before it is done.
+        told = "() => /loading the machine code|simulated/.test(document.querySelector('[role=status]').textContent)"
+        tab.wait_for_function(told, timeout=WAIT_MS)
+        pressed_s = time.monotonic()
+        tab.get_by_role("button", name="Cancel").click()
+        after = readout(tab, "!s.busy", timeout_ms=10_000)
+        assert time.monotonic() - pressed_s < 3  # about one second, with room for a busy machine
+        assert "A" not in after and "Cancelled" in tab.locator("[role=status]").inner_text()
