@@ -48,6 +48,19 @@ def test_without_numba_the_reference_runs_and_says_so(broken):
     assert "RuntimeWarning: the reference data path is used, because Numba fails: " in err
 
 
+@pytest.mark.parametrize("step", ["kernel", "rule"])
+def test_where_numba_cannot_compile_our_own_text_the_reference_runs_and_says_so(step, monkeypatch):
+    from placement_sim.engine.compiled import build
+
+    def fails(*arguments):
+        raise AssertionError("a symbol is not linked")
+
+    monkeypatch.setattr(build, step, fails)
+    with pytest.warns(RuntimeWarning, match="reference data path is used, because Numba fails: AssertionError: a symb"):
+        outcome = observe(Case(cluster()), "compiled").outcome
+    assert outcome.data_path == "reference"
+
+
 def test_a_policy_that_numba_cannot_compile_is_called_back_and_it_is_said():
     numba = pytest.importorskip("numba")
 

@@ -86,10 +86,9 @@ def _compiled(
             from placement_sim.engine.compiled import build, state_type
 
             kind = state_type.type_of(state)
-            kernel = build.kernel(kind)
+            return build.kernel(kind), _policy_address(kind, policy)
         except Exception as error:  # a broken installation raises whatever it likes
             raise NumbaFailsError(f"{type(error).__name__}: {error}") from error
-        return kernel, _policy_address(kind, policy)
 
     return CompiledDataPath(
         DataClock(), cluster, policy, seed, kernel_for,
