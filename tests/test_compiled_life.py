@@ -48,6 +48,30 @@ def test_without_numba_the_reference_runs_and_says_so(broken):
     assert "RuntimeWarning: the reference data path is used, because Numba fails: " in err
 
 
+def test_a_users_compiled_policy_may_print():
+    text = """
+import numba
+from data_path_cases import Load, cluster
+from data_path_table import own_policy
+from placement_sim.engine.simulate import simulate
+
+@numba.njit
+def choose(write, view, parameters, state):
+    if state[0] == 0:
+        print("asked first for block", write.block)
+    state[0] = 1
+    return view.candidates[0]
+
+what = cluster(2)
+outcome = simulate(what, [Load("load").stream(what)], own_policy(choose), seed=1, window_ns=10**9, data_path="compiled")
+print(outcome.data_path, outcome.counts["finished"])
+"""
+    out, _ = python(text)
+    assert out.startswith("asked first for block ")
+    assert out.endswith("\ncompiled 150")
+    assert out.count("asked") == 1
+
+
 @pytest.mark.parametrize("step", ["kernel", "rule"])
 def test_where_numba_cannot_compile_our_own_text_the_reference_runs_and_says_so(step, monkeypatch):
     from placement_sim.engine.compiled import build

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_path_cases import BLOCK, Observed, differences, observe
+from data_path_cases import BLOCK, Observed, cluster, differences, observe
 from data_path_table import CASES
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -29,6 +29,7 @@ from placement_sim.engine.faults import FaultControl
 from placement_sim.engine.simulate import simulate
 from placement_sim.model.cluster import OFFLINE, ONLINE, READ_ONLY, Cluster
 from placement_sim.policies import make_policy
+from placement_sim.workloads.requests import Requests
 
 SLOW = {"300 disks"}  # its maps of two bytes a block are a second compilation
 RANDOM = settings(
@@ -226,3 +227,29 @@ def test_the_text_runs_uncompiled():
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, script, *PLAIN_CASES], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("outstanding", [0, 3])
+def test_a_stream_may_fill_the_same_arrays_anew(outstanding):
+    """The row after which a chunk is fetched is read only when its time comes."""
+
+    def chunks(is_same):
+        rows = 10
+        columns = [np.zeros(rows, np.int64), np.ones(rows, np.uint8), np.zeros(rows, np.int64), np.full(rows, 512)]
+        for number in range(20):
+            if not is_same:
+                columns = [column.copy() for column in columns]
+            columns[0][:] = np.arange(number * rows, (number + 1) * rows) * 1000
+            columns[2][:] = 512 * ((np.arange(rows) + 7 * number) % 13)
+            yield Requests(*columns, np.zeros(rows, np.int32))
+
+    what = cluster(3)
+    found = []
+    for path in ("reference", "compiled"):
+        for is_same in (False, True):
+            stream = Stream("s", 0, chunks(is_same), outstanding)
+            outcome = simulate(what, [stream], make_policy("stripe"), seed=1, window_ns=10**12, data_path=path,
+                               record_requests=True)  # fmt: skip
+            found.append(outcome.records.latency_ns.tolist())
+    assert len(found[0]) == 200
+    assert all(other == found[0] for other in found)

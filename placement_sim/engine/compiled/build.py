@@ -55,7 +55,7 @@ HOT = {
     "take_operation", "take_request",
 }  # fmt: skip
 part = numba.njit(**PART)  # a decorator
-PACKAGE = "placement_sim"
+PACKAGE = "placement_sim."  # with the dot: a user's placement_sim_rules is not ours
 # Where `int`, `min` and `max` are those of `_native`: Numba's own are compiled and optimised one by one.
 OWN_WORDS = ("placement_sim.engine.compiled", "placement_sim.model.service", "placement_sim.policies")
 NOTE = "placement_sim: compiling the fast data path, some 5 seconds, once for this version of the model"
@@ -141,7 +141,7 @@ def overlay(function: Callable[..., Any], replaced: dict[Any, Any], owner: str) 
             own |= {name: value} if value else {}
         if isinstance(value, FunctionType) and value.__module__.startswith(PACKAGE):
             own[name] = overlay(value, replaced, owner)
-        elif type(value) is int and function.__module__.startswith(f"{PACKAGE}.engine.compiled"):
+        elif type(value) is int and function.__module__.startswith(f"{PACKAGE}engine.compiled"):
             own[name] = np.int64(value)  # a plain int is a type of its own to Numba, and a compilation more
     copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
     copy.__qualname__ = f"{owner}.{function.__qualname__}"

@@ -91,15 +91,15 @@ class PartCompiler(CompilerBase):
         return manager
 
 
-class UsersCompiler(PartCompiler):
-    """For a user's function, which may be written in all that Numba knows."""
-
-    def passes(self) -> PassManager:
-        """Give all passes."""
-        return DefaultPassBuilder.define_nopython_pipeline(self.state)
-
-
 class WholeCompiler(PartCompiler):
     """For functions that are called from outside."""
 
     library = _WholeLibrary
+
+
+class UsersCompiler(WholeCompiler):
+    """For a user's function, which may be written in all that Numba knows, and use Python objects: `print`."""
+
+    def passes(self) -> PassManager:
+        """Give all passes."""
+        return DefaultPassBuilder.define_nopython_pipeline(self.state)

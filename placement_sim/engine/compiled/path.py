@@ -16,7 +16,7 @@ from placement_sim.engine.compiled.counters import Counters
 from placement_sim.engine.compiled.data_clock import DataClock
 from placement_sim.engine.compiled.layout import NONE, State
 from placement_sim.engine.compiled.make_state import grow_pools, longer, make_state, signed
-from placement_sim.engine.compiled.rows import next_chunk, turn_over
+from placement_sim.engine.compiled.rows import next_chunk, present_chunk, turn_over
 from placement_sim.engine.datapath import FIRST_PHASE, GUEST, Ints, Running, Stream
 from placement_sim.engine.histogram import BIN_COUNT
 from placement_sim.engine.placement import Placement, WriteOwner, naming_request
@@ -262,17 +262,25 @@ class CompiledDataPath(Counters):
     def _refill(self, index: int) -> None:
         """Bring the next chunk of a stream; of the present one, a row may be left."""
         record = self._state.streams[index]
+        if record.row < record.row_end:  # copied, because a stream may fill the same arrays anew
+            left = tuple(column[record.row : record.row_end].copy() for column in self._held[index][-1])
+            self._point_to(index, present_chunk(self._state, index), left)
+            record.row, record.row_end = 0, len(left[0])
         chunk = next(self._chunks[index], None)
         if chunk is None:
             record.is_final = 1
             self._chunks[index] = iter(())
             return
         held = tuple(np.ascontiguousarray(getattr(chunk, name), kind) for name, kind in ROW_COLUMNS.items())
-        self._held[index] = (*self._held[index][-1:], held)
-        rows = self._state.chunks[next_chunk(self._state, index)]
-        rows.count = len(chunk)
-        rows.time_ns, rows.kind, rows.offset_bytes, rows.size_bytes = (column.ctypes.data for column in held)
+        self._point_to(index, next_chunk(self._state, index), held)
         turn_over(self._state, index)
+
+    def _point_to(self, index: int, place: int, columns: tuple[Any, ...]) -> None:
+        """Let the loop find a chunk's columns, and keep them as long as it may."""
+        self._held[index] = (*self._held[index][-1:], columns)
+        rows = self._state.chunks[place]
+        rows.count = len(columns[0])
+        rows.time_ns, rows.kind, rows.offset_bytes, rows.size_bytes = (column.ctypes.data for column in columns)
 
     def stop_stream(self, running: Running) -> None:
         """Issue nothing more; the event succeeds when what is in flight has completed."""
