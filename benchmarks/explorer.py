@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browser import page  # noqa: E402
-from servers import jupyterlab, run_all, voila, write_notebook  # noqa: E402
+from servers import PLACES  # noqa: E402
 
 from placement_sim.widgets.controls import css_name  # noqa: E402
 
@@ -78,12 +78,7 @@ def main(place: str) -> None:
     """Open an explorer, wait until it is at rest, and print a line for each case."""
     cells = ("from placement_sim import explore", f"app = explore({str(ROOT / 'docs/images/placement.toml')!r})\napp")
     with tempfile.TemporaryDirectory() as home, page(1700, 1500) as tab:
-        notebook = write_notebook(Path(home) / "explore.ipynb", *cells)
-        with jupyterlab(Path(home)) if place == "jupyterlab" else voila(notebook) as address:
-            if place == "jupyterlab":
-                run_all(tab, address, notebook.name)
-            else:
-                tab.goto(address, timeout=120_000)
+        with PLACES[place](tab, Path(home), *cells):
             tab.wait_for_function(QUIET, timeout=120_000)
             tab.wait_for_timeout(15_000)  # rules are loaded meanwhile, as they are while a user looks
             tab.get_by_text("Workloads", exact=True).click()

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browser import open_file, page  # noqa: E402
-from servers import jupyterlab, run_all, voila, write_notebook  # noqa: E402
+from servers import PLACES  # noqa: E402
 
 from placement_sim import Scenario, compare, report  # noqa: E402
 
@@ -28,14 +28,9 @@ def explorer(folder: Path, name: str, file: Path) -> None:
     """Photograph an explorer in JupyterLab and in Voila: when its first runs are shown, and its disks' controls."""
     shown = "() => { const e = document.querySelector('.ps-readout'); return e && !JSON.parse(e.textContent).busy; }"
     cells = ("from placement_sim import explore", f"explore({str(file)!r})")
-    for place in ("jupyterlab", "voila"):
+    for place, opened in PLACES.items():
         with tempfile.TemporaryDirectory() as home, page(1700, 1500) as tab:
-            notebook = write_notebook(Path(home) / "explore.ipynb", *cells)
-            with jupyterlab(Path(home)) if place == "jupyterlab" else voila(notebook) as address:
-                if place == "jupyterlab":
-                    run_all(tab, address, notebook.name)
-                else:
-                    tab.goto(address, timeout=120_000)
+            with opened(tab, Path(home), *cells):
                 tab.wait_for_function(shown, timeout=120_000)
                 tab.screenshot(path=str(folder / f"{name}-{place}.png"), full_page=True)
                 tab.get_by_text("Disks", exact=True).click()

@@ -106,3 +106,23 @@ def run_all(tab: Any, address: str, name: str) -> None:
     tab.locator(".jp-Notebook .jp-Cell").first.click()
     tab.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
     tab.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+
+
+@contextmanager
+def in_jupyterlab(tab: Any, folder: Path, *cells: str) -> Iterator[None]:
+    """Run cells in JupyterLab, as a user does."""
+    notebook = write_notebook(folder / "explore.ipynb", *cells)
+    with jupyterlab(folder) as address:
+        run_all(tab, address, notebook.name)
+        yield
+
+
+@contextmanager
+def in_voila(tab: Any, folder: Path, *cells: str) -> Iterator[None]:
+    """Open cells as a page of Voila."""
+    with voila(write_notebook(folder / "explore.ipynb", *cells)) as address:
+        tab.goto(address, timeout=120_000)
+        yield
+
+
+PLACES = {"jupyterlab": in_jupyterlab, "voila": in_voila}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import page
-from servers import jupyterlab, run_all, voila, write_notebook
+from servers import PLACES, in_jupyterlab, in_voila
 
 from placement_sim import Scenario, run
 from placement_sim.widgets.controls import css_name
@@ -37,24 +35,6 @@ def readout(tab: Any, holds: str, timeout_ms: int = WAIT_MS) -> dict[str, Any]:
     return dict(json.loads(tab.locator(".ps-readout").first.text_content()))
 
 
-@contextmanager
-def in_jupyterlab(tab: Any, folder: Path) -> Iterator[None]:
-    write_notebook(folder / "explore.ipynb", *CELLS)
-    with jupyterlab(folder) as address:
-        run_all(tab, address, "explore.ipynb")
-        yield
-
-
-@contextmanager
-def in_voila(tab: Any, folder: Path) -> Iterator[None]:
-    with voila(write_notebook(folder / "explore.ipynb", *CELLS)) as address:
-        tab.goto(address, timeout=WAIT_MS)
-        yield
-
-
-PLACES: dict[str, Callable[[Any, Path], Any]] = {"jupyterlab": in_jupyterlab, "voila": in_voila}
-
-
 def same(shown: dict[str, Any], scenario: Scenario) -> None:
     """Every number shown is that of the same scenario run directly."""
     expected = run(scenario).summary
@@ -67,7 +47,7 @@ def same(shown: dict[str, Any], scenario: Scenario) -> None:
 def test_a_slider_moved_by_keyboard_shows_the_run_of_that_scenario(place: str, tmp_path: Path) -> None:
     text = (ROOT / "docs" / "images" / "placement.toml").read_text(encoding="utf-8")
     (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
-    with page(1700, 1500) as tab, PLACES[place](tab, tmp_path):
+    with page(1700, 1500) as tab, PLACES[place](tab, tmp_path, *CELLS):
         errors: list[str] = []
         tab.on("pageerror", lambda error: errors.append(str(error)))
         first = readout(tab, "!s.busy && s.A && s.changes === 0")
@@ -125,7 +105,7 @@ def test_a_slider_moved_by_keyboard_shows_the_run_of_that_scenario(place: str, t
 def test_an_upgrade_in_jupyterlab(tmp_path: Path) -> None:
     text = (ROOT / "data" / "scenarios" / "desktops_24.toml").read_text(encoding="utf-8")
     (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
-    with page(1700, 1700) as tab, in_jupyterlab(tab, tmp_path):
+    with page(1700, 1700) as tab, in_jupyterlab(tab, tmp_path, *CELLS):
         shown = readout(tab, "!s.busy && s.A && s.changes === 0")
         same(shown["A"]["summary"], Scenario.from_text(text))
         assert sum(shown["A"]["at"]["vms"].values()) == 24
@@ -151,7 +131,7 @@ def test_cancel_is_heard_in_a_run_of_millions_of_blocks(tmp_path: Path) -> None:
     synthetic = { read_share = 0.3, size = "4 KiB", arrivals = { law = "poisson", rate = 400 } }
     """
     (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
-    with page(1700, 1500) as tab, in_voila(tab, tmp_path):
+    with page(1700, 1500) as tab, in_voila(tab, tmp_path, *CELLS):
         readout(tab, "s.busy")
         # Machine code is loaded, or the run goes on: each tells how far it is before it is done.
         told = "() => /loading the machine code|simulated/.test(document.querySelector('[role=status]').textContent)"

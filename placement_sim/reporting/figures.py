@@ -59,9 +59,8 @@ def fill_over_time(ax: Axes, timeline: pd.DataFrame) -> None:
         ends = {"fullest at the end": str(last.idxmax()), "emptiest at the end": str(last.idxmin())}
         for i, (label, disk) in enumerate(ends.items()):
             _line(ax, fills.index, fills[disk], label, i)
-            offset = (
-                (0, 5) if i == 0 else (0, -13)
-            )  # the name stands at the line, as a neighbour's legend has other names
+            # The name stands at the line: the legend says which end it is, and a neighbour's has other names.
+            offset = (0, 5) if i == 0 else (0, -13)
             place = (float(fills.index[-1]), min(100 * float(last[disk]), 100))
             ax.annotate(
                 disk, place, xytext=offset, textcoords="offset points", ha="right", fontsize=8, annotation_clip=False
